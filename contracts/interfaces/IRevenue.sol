@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {Period} from "./Types.sol";
+
+/// @title Revenue
+/// @notice Income arrives once per bank reference and is shared by the version of its agreement that was in force then. What a
+/// leg or a holder is owed is never posted by anyone: it is computed here, from the income, the agreement and one Merkle-sum
+/// hash that the oracle's quorum signed.
+interface IRevenue {
+    /// @notice What a leg is. `None` is no leg.
+    /// `Account`: one account collects it. `Fund`: an earmarked fund, kept here for one purpose. `Register`: the holders of a
+    /// share register claim it.
+    enum LegKind {
+        None,
+        Account,
+        Fund,
+        Register
+    }
+
+    /// @param kind What it is.
+    /// @param bps Its share, in basis points; those of one version add up to 10,000.
+    /// @param account Who collects an `Account` leg; who will answer for a `Fund`; zero for a `Register`.
+    /// @param purpose What a `Fund` may be spent on, as short text; zero otherwise.
+    /// @param feed Oracle feed whose final rounds name the holders of a `Register`; zero otherwise.
+    /// @param subject Subject in that feed; zero otherwise.
+    struct Leg {
+        LegKind kind;
+        uint16 bps;
+        address account;
+        bytes32 purpose;
+        bytes32 feed;
+        bytes32 subject;
+    }
+
+    /// @notice One leg of one version of an agreement in one period: the unit in which money is owed and paid.
+    struct Line {
+        bytes32 agreement;
+        uint16 version;
+        Period period;
+        uint8 leg;
+    }
+
+    /// @notice One holder in a register.
+    struct Leaf {
+        uint64 index;
+        address account;
+        uint128 weight;
+    }
+
+    /// @param root Merkle-sum root.
+    /// @param total Sum of all weights.
+    /// @param count Number of holders.
+    /// @param round The final oracle round it comes from.
+    struct Register {
+        bytes32 root;
+        uint128 total;
+        uint64 count;
+        bytes32 round;
+    }
+
+    /* EVENTS */
+
+    /// @notice Emitted when version `version` of `agreement` was published; it splits receipts from `effectiveFrom` on.
+    event AgreementPublished(
+        bytes32 indexed agreement, uint16 indexed version, uint64 effectiveFrom, Leg[] legs, address indexed by
+    );
+    /// @notice Emitted when leg `leg` of `agreement` has its holders for `period`.
+    event RegisterOpened(
+        bytes32 indexed agreement,
+        uint8 indexed leg,
+        Period indexed period,
+        bytes32 round,
+        bytes32 root,
+        uint128 total,
+        uint64 count,
+        address by
+    );
+    /// @notice Emitted for each receipt; `received` is what version and period have received in all.
+    event IncomeReceived(
+        bytes32 indexed agreement,
+        Period indexed period,
+        bytes32 indexed bankReference,
+        uint16 version,
+        uint256 amount,
+        uint256 received,
+        address by
+    );
+    /// @notice Emitted when the income of (agreement, period) is complete.
+    event PeriodClosed(bytes32 indexed agreement, Period indexed period, address indexed by);
+    /// @notice Emitted when leaf `index` of a register line receives `amount` fen, of which `diverted` went to its lenders. It
+    /// has received `paid` in all.
+    event Claimed(
+        bytes32 indexed line, address indexed account, uint256 index, uint256 amount, uint256 diverted, uint256 paid
+    );
+    /// @notice Emitted when the account of a line receives `amount` fen, of which `diverted` went to its lenders.
+    event Collected(bytes32 indexed line, address indexed account, uint256 amount, uint256 diverted, uint256 paid);
+    /// @notice Emitted when a payment to `account` failed and is kept for it; `balance` is all that is kept.
+    event SetAside(address indexed account, uint256 amount, uint256 balance);
+    /// @notice Emitted when what was kept for `account` is paid.
+    event Withdrawn(address indexed account, uint256 amount);
+
+    /* ERRORS */
+
+    error AgreementUnknown(bytes32 agreement);
+    /// @notice Thrown when no version was in force yet at `timestamp`.
+    error AgreementNotInForce(bytes32 agreement, uint64 effectiveFrom, uint256 timestamp);
+    error SharesDoNotAddUp(bytes32 agreement, uint256 bps);
+    error LegCount(bytes32 agreement, uint256 legs);
+    error LegMalformed(bytes32 agreement, uint256 leg);
+    /// @notice Thrown when a new version would change what an existing leg is. It may change shares and add legs.
+    error LegChanged(bytes32 agreement, uint256 leg);
+    error EffectiveTooEarly(uint64 effectiveFrom, uint256 earliest);
+    error LineUnknown(Line line);
+    error WrongLegKind(LegKind given, LegKind expected);
+    error RoundOfOtherSubject(bytes32 feed, bytes32 subject);
+    error RegisterEmpty(bytes32 round, int128 value, uint64 count);
+    error RegisterOpenAlready(bytes32 agreement, uint8 leg, Period period, bytes32 round);
+    error RegisterMissing(bytes32 agreement, uint8 leg, Period period);
+    /// @notice Thrown when a proof's sums do not add up to the register's total.
+    error RegisterTotal(uint256 computed, uint256 total);
+    error PeriodInFuture(Period period, Period current);
+    error ClosedAlready(bytes32 agreement, Period period);
+    error NothingToClaim(bytes32 line, uint256 index);
+    error NothingToCollect(bytes32 line);
+    error NothingSetAside(address account);
+    error LengthMismatch(uint256 left, uint256 right);
+
+    /* AGREEMENTS */
+
+    /// @notice Publishes the next version of `agreement`. For the committee, after its delay.
+    /// @return version Its number, counted from 1.
+    function publish(
+        bytes32 agreement,
+        Leg[] calldata legs,
+        uint64 effectiveFrom
+    ) external returns (uint16 version);
+
+    /// @notice Opens the register of (agreement, leg) for the month in which the final `round` ended. Anyone may call; opening
+    /// the same register again does nothing.
+    function openRegister(
+        bytes32 agreement,
+        uint8 leg,
+        bytes32 round
+    ) external;
+
+    /* INCOME */
+
+    /// @notice Records `amount` fen of income that the bank received under `bankReference`. For the treasurer.
+    function receiveIncome(
+        bytes32 agreement,
+        Period period,
+        uint256 amount,
+        bytes32 bankReference
+    ) external;
+
+    /// @notice Declares the income of (agreement, period) complete. For the treasurer. All registers must be open.
+    function closePeriod(
+        bytes32 agreement,
+        Period period
+    ) external;
+
+    /* CLAIMS */
+
+    /// @notice Pays what leaf `leaf` of a register line is owed now: liens first, the rest to the holder. Anyone may call.
+    /// @param proof 48-byte steps, see `MerkleSum`.
+    /// @return amount What was paid, liens included.
+    function claim(
+        Line calldata line,
+        Leaf calldata leaf,
+        bytes calldata proof
+    ) external returns (uint256 amount);
+
+    /// @notice Does the same for many holders of one line. Holders who are owed nothing are passed over.
+    /// @return amount What was paid in all.
+    function claimMany(
+        Line calldata line,
+        Leaf[] calldata leaves,
+        bytes[] calldata proofs
+    ) external returns (uint256 amount);
+
+    /// @notice Pays what the account of an `Account` line is owed now. Anyone may call.
+    function collect(
+        Line calldata line
+    ) external returns (uint256 amount);
+
+    /// @notice Pays what was set aside for `account`. Anyone may call.
+    function withdraw(
+        address account
+    ) external returns (uint256 amount);
+
+    /* VIEWS */
+
+    /// @return Number of published versions of `agreement`.
+    function versionCount(
+        bytes32 agreement
+    ) external view returns (uint16);
+
+    /// @return The version that splits a receipt at `timestamp`; reverts when there is none.
+    function versionAt(
+        bytes32 agreement,
+        uint256 timestamp
+    ) external view returns (uint16);
+
+    /// @return effectiveFrom When `version` came or comes into force.
+    /// @return legs Its legs.
+    function versionOf(
+        bytes32 agreement,
+        uint16 version
+    ) external view returns (uint64 effectiveFrom, Leg[] memory legs);
+
+    /// @return The register of (agreement, leg, period); all zero while it is not open.
+    function registerOf(
+        bytes32 agreement,
+        uint8 leg,
+        Period period
+    ) external view returns (Register memory);
+
+    /// @return Income of (agreement, version, period) so far.
+    function receivedOf(
+        bytes32 agreement,
+        uint16 version,
+        Period period
+    ) external view returns (uint256);
+
+    /// @return Whether the income of (agreement, period) is complete.
+    function isClosed(
+        bytes32 agreement,
+        Period period
+    ) external view returns (bool);
+
+    /// @return The identifier of `line`, as events carry it.
+    function lineId(
+        Line calldata line
+    ) external pure returns (bytes32);
+
+    /// @return What `line` is owed so far: its leg's share of the income.
+    function lineIncome(
+        Line calldata line
+    ) external view returns (uint256);
+
+    /// @return What `leaf` of `line` is owed in all so far, paid or not.
+    function entitledOf(
+        Line calldata line,
+        Leaf calldata leaf,
+        bytes calldata proof
+    ) external view returns (uint256);
+
+    /// @return What leaf `index` of the line `line` has received. An `Account` line uses index 0.
+    function paidOf(
+        bytes32 line,
+        uint256 index
+    ) external view returns (uint256);
+
+    /// @return What is kept for `account` because it could not be paid.
+    function setAsideOf(
+        address account
+    ) external view returns (uint256);
+}

@@ -1,0 +1,710 @@
+"""Write ``tests/vectors/*.json`` from the executable specification, ``tests/model.py``.
+
+The same vectors are read by the tests of every language. Run without arguments to write them, with ``--check`` to learn
+whether they are what the specification says: the exit status is 1 if any file differs. Numbers are decimal strings,
+because JSON readers round large ones, and bytes are hexadecimal strings. What looks random is hashed from a label, so
+the files do not change unless a rule or this script changes.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+import model  # noqa: E402 - the specification is found beside the tests.
+
+DIRECTORY: Final = ROOT / "tests" / "vectors"
+
+SHARING_RULE: Final = (
+    "S1 open: floor(income*weight/total). "
+    "S2 closed: floor(income*(before+weight)/total) - floor(income*before/total). "
+    "S3 the legs of an agreement are slices of 10000 basis points in their order. "
+    "S4 a holder of a register owns a slice of its leg: of the open leg while open, of the closed leg once "
+    "closed. "
+    "A column holds all slices of one total in their order. "
+    "What is refused here is refused closed, and also open if nothing is before it."
+)
+REGISTER_RULE: Final = (
+    "R1 leaf = keccak256(0x00 ‖ account 20 ‖ weight 16), big endian. "
+    "R2 node = keccak256(0x01 ‖ left 32 ‖ left sum 16 ‖ right 32 ‖ right sum 16), big endian. "
+    "R3 the last node of an odd level is promoted unchanged. "
+    "R4 a sum above 128 bits is refused. "
+    "R5 a proof is the siblings from the leaf up, hash 32 ‖ sum 16 each, and none where the node is promoted; "
+    "index and count decide the side of each sibling. Verifying a proof returns before and total. "
+    "R6 the total is above zero, and no account is zero. "
+    "A refused claim carries what its reason names: count, index, length in bytes, sibling sum, or the root it "
+    "leads to."
+)
+HASH_RULE: Final = (
+    "keccak256 is Ethereum's. "
+    "R1 leaf = keccak256(0x00 ‖ account 20 ‖ weight 16), big endian. "
+    "R2 node = keccak256(0x01 ‖ left 32 ‖ left sum 16 ‖ right 32 ‖ right sum 16), big endian; its sum is the sum "
+    "of both. "
+    "R4 a sum above 128 bits is refused."
+)
+ALLOCATION_RULE: Final = (
+    "A1 largest remainder: floor(amount*weight/total) for everyone, then the odd units, one each, to the largest "
+    "remainders, ties to the lowest index."
+)
+LIEN_RULE: Final = (
+    "L1 in a claim from before to after, a lien is offered floor(after*bps/10000) - floor(before*bps/10000) and "
+    "takes no more than is due to it and no more than earlier liens left. "
+    "L2 scaled interest adds up principal*rate_bps*seconds; in fen it is floor(scaled/(10000*31536000)) less what "
+    "was paid; repayments go to interest, then to principal. "
+    "L3 due = interest + max(0, instalments with due_at <= now - principal repaid), at most the debt. "
+    "A step shows interest, due and debt before its repayment, and what follows after it. "
+    "L4 free = 10000 - the fullest period of [first, last]."
+)
+
+U64: Final = 2**64 - 1
+U128: Final = 2**128 - 1
+
+Json = dict[str, Any]
+Shown = str | list["Shown"] | dict[str, "Shown"]
+
+
+def shown(value: object) -> Shown:
+    """A value as it stands in a file."""
+    match value:
+        case int():
+            return str(value)
+        case bytes():
+            return "0x" + value.hex()
+        case str():
+            return value
+        case dict():
+            return {key: shown(item) for key, item in value.items()}
+        case list() | tuple():
+            return [shown(item) for item in value]
+    raise TypeError(f"cannot show {value!r}")
+
+
+class Seed:
+    """Numbers that look random and are the same everywhere: hashes of a label and a counter."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.drawn = 0
+
+    def below(self, limit: int) -> int:
+        """The next number below ``limit``."""
+        self.drawn += 1
+        return int.from_bytes(model.keccak256(f"{self.label} {self.drawn}".encode()), "big") % limit
+
+    def account(self) -> bytes:
+        """The next account."""
+        return self.below(2**160).to_bytes(20, "big")
+
+
+def refusal(rule: Callable[..., object], *case: object) -> model.Refused:
+    """How ``rule`` refuses ``case``."""
+    try:
+        answer = rule(*case)
+    except model.Refused as refused:
+        return refused
+    raise AssertionError(f"{answer!r} instead of a refusal")
+
+
+def error_name(rule: Callable[..., object], *case: object) -> str:
+    """The name under which every language refuses ``case``."""
+    return type(refusal(rule, *case)).__name__
+
+
+# SHARING
+
+
+def sharing() -> Json:
+    """S1 to S4."""
+    seed = Seed("sharing")
+    slices = [
+        (0, 0, 1, 1),
+        (1, 0, 1, 1),
+        (1, 0, 0, 1),
+        (100, 0, 1, 3),
+        (100, 1, 1, 3),
+        (100, 2, 1, 3),
+        (800_000_000, 0, 2_000, 10_000),
+        (800_000_000, 2_000, 8_000, 10_000),
+        (123_456_789, 3_000, 4_000, 10_000),
+        (123_456_789, 7_000, 3_000, 10_000),
+        (U64, 0, 1, U64),
+        (U64, U64 - 1, 1, U64),
+        (U64, 1, U64 - 1, U64),
+        (U64 - 1, 0, U64 - 1, U64),
+        (U64, 0, U64 + 1, U64 + 2),
+        (2**63, 2**63 - 1, 1, 2**63 + 1),
+        (U128, 0, U128, U128),
+        (U128, U128 - 1, 1, U128),
+        (U128, 0, U128 - 1, U128),
+        (U128 - 1, 1, U128 - 1, U128),
+        (U128, 2**127, 2**127 - 1, U128),
+        (1, U128 - 1, 1, U128),
+        (1, 0, U128 - 1, U128),
+    ]
+    for bits in (8, 32, 63, 64, 65, 96, 127, 128):
+        for _ in range(4):
+            total = 1 + seed.below(2**bits - 1)
+            before = seed.below(total)
+            slices.append((seed.below(2**bits), before, seed.below(total - before + 1), total))
+
+    columns = [
+        (0, [1]),
+        (1, [0, 0, 1, 0]),
+        (1, [1, 1, 1]),
+        (2, [1, 1, 1]),
+        (100, [1, 1, 1]),
+        (10, [0, 3, 0, 0, 7, 11, 0]),
+        (U64, [1]),
+        (U64, [U64]),
+        (U64, [1, U64 - 1]),
+        (U64, [U64, U64, U64]),
+        (U64 - 1, [2**63, 2**62, 2**61, 1]),
+        (123_456_789, [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]),
+        (987_654_321, [1 + seed.below(5_000_000) for _ in range(40)]),
+        (U64 // 7, [seed.below(2**64) for _ in range(20)]),
+    ]
+    agreements = [
+        (800_000_000, [2_000, 8_000]),
+        (123_456_789, [3_000, 4_000, 3_000]),
+        (123_456_789, [6_000, 4_000]),
+        (99, [3_000, 7_000]),
+        (1, [3_334, 3_333, 3_333]),
+        (2, [10_000]),
+        (7, [0, 9_999, 1]),
+        (U128, [3_000, 4_000, 3_000]),
+    ]
+    registers = [
+        (123_456_789, [3_000, 4_000, 3_000], 1, [81, 0, 1_200, 7, 399]),
+        (123_456_789, [3_000, 4_000, 3_000], 2, [1, 1, 1, 1, 1, 1, 1]),
+        (800_000_000, [2_000, 8_000], 1, [1 + seed.below(900_000) for _ in range(12)]),
+        (5, [3_000, 4_000, 3_000], 0, [2, 3]),
+        (U64, [3_333, 3_333, 3_334], 2, [seed.below(2**60) for _ in range(5)]),
+    ]
+    refused = [
+        (1, 0, 0, 0),
+        (0, 0, 0, 0),
+        (1, 0, 1, 0),
+        (1, 0, 2, 1),
+        (1, 1, 1, 1),
+        (1, 2, 0, 1),
+        (1, U128, 1, U128),
+        (1, 0, U128, U128 - 1),
+        (U128 + 1, 0, 1, 1),
+        (1, U128 + 1, 0, U128),
+        (1, 0, U128 + 1, U128),
+        (1, 0, 1, U128 + 1),
+    ]
+    refused_legs = [[], [10_001], [9_999], [3_000, 4_000, 2_999], [3_000, 4_000, 3_001], [10_000, 10_000]]
+    return {
+        "rule": SHARING_RULE,
+        "open": [
+            {"income": income, "weight": weight, "total": total, "entitled": model.entitled_open(income, weight, total)}
+            for income, _, weight, total in slices
+        ],
+        "closed": [
+            {
+                "income": income,
+                "before": before,
+                "weight": weight,
+                "total": total,
+                "entitled": model.entitled_closed(income, before, weight, total),
+            }
+            for income, before, weight, total in slices
+        ],
+        "columns": [
+            {
+                "income": income,
+                "weights": weights,
+                "open": [model.entitled_open(income, weight, sum(weights)) for weight in weights],
+                "closed": [
+                    model.entitled_closed(income, end - weight, weight, sum(weights))
+                    for weight, end in zip(weights, accumulate(weights), strict=True)
+                ],
+            }
+            for income, weights in columns
+        ],
+        "agreements": [
+            {
+                "received": received,
+                "legs": legs,
+                "open": [model.leg_income(received, legs, leg, closed=False) for leg in range(len(legs))],
+                "closed": [model.leg_income(received, legs, leg, closed=True) for leg in range(len(legs))],
+            }
+            for received, legs in agreements
+        ],
+        "registers": [
+            {
+                "received": received,
+                "legs": legs,
+                "leg": leg,
+                "weights": weights,
+                "open": [
+                    model.holder_income(received, legs, leg, weights, holder, closed=False)
+                    for holder in range(len(weights))
+                ],
+                "closed": [
+                    model.holder_income(received, legs, leg, weights, holder, closed=True)
+                    for holder in range(len(weights))
+                ],
+            }
+            for received, legs, leg, weights in registers
+        ],
+        "refused": [
+            {
+                "income": income,
+                "before": before,
+                "weight": weight,
+                "total": total,
+                "error": error_name(model.entitled_closed, income, before, weight, total),
+            }
+            for income, before, weight, total in refused
+        ],
+        "refused_legs": [{"legs": legs, "error": error_name(model.require_whole, legs)} for legs in refused_legs],
+    }
+
+
+# REGISTERS
+
+
+def build(leaves: Iterable[tuple[bytes, int]]) -> model.Register:
+    """The register of ``(account, weight)`` in their order."""
+    return model.Register([model.Leaf(account, weight) for account, weight in leaves])
+
+
+def register_of(seed: Seed, weights: Iterable[int]) -> model.Register:
+    """A register of accounts that nobody has the keys of."""
+    return build((seed.account(), weight) for weight in weights)
+
+
+def claim(register: model.Register, index: int) -> Json:
+    """A leaf and its proof as they are presented to whoever pays."""
+    leaf = register.leaves[index]
+    return {
+        "root": register.root,
+        "count": len(register.leaves),
+        "index": index,
+        "account": leaf.account,
+        "weight": leaf.weight,
+        "proof": register.proof(index),
+    }
+
+
+def refused_claim(why: str, presented: Json, **changed: object) -> Json:
+    """A claim with something wrong, and how it is refused."""
+    presented = presented | changed
+    leaf = model.Leaf(presented["account"], presented["weight"])
+    refused = refusal(model.verify, presented["root"], presented["count"], presented["index"], leaf, presented["proof"])
+    assert isinstance(refused, model.ProofRefused), why
+    return {"why": why, **presented, "error": type(refused).__name__, "reason": refused.reason, "value": refused.value}
+
+
+def refused_claims(seed: Seed) -> list[Json]:
+    """Every way to present a proof that shows nothing."""
+    register = register_of(seed, [5, 0, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43])
+    twin = register_of(seed, [5, 0, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43])
+    single = register_of(seed, [12])
+    heaviest = register_of(seed, [U128, 0])
+    third = claim(register, 2)
+    last = claim(register, 12)
+    account = third["account"]
+    proof = third["proof"]
+    inner = register.levels[1][1]
+
+    return [
+        refused_claim("a proof that is one byte short", third, proof=proof[:-1]),
+        refused_claim("a proof that is one byte long", third, proof=proof + b"\0"),
+        refused_claim("a proof without its first step", third, proof=proof[48:]),
+        refused_claim("a proof without its last step", third, proof=proof[:-48]),
+        refused_claim("a proof with a step too many", third, proof=proof + proof[-48:]),
+        refused_claim("no proof at all", third, proof=b""),
+        refused_claim("a step for a promoted leaf, as if it were duplicated", last, proof=last["proof"][:48] * 3),
+        refused_claim("a proof for a register of one leaf", claim(single, 0), proof=proof[:48]),
+        refused_claim("the index of the neighbour", third, index=3),
+        refused_claim("an index with the same length of proof", third, index=6),
+        refused_claim("the index just behind the last leaf", last, index=13),
+        refused_claim("an index far behind the last leaf", last, index=U64),
+        refused_claim("a count of none", third, count=0),
+        refused_claim("a count above the limit", third, count=2**63 + 1),
+        refused_claim("a count that is one less", last, count=12),
+        refused_claim("a count that is one more", last, count=14),
+        refused_claim("a count of one", third, count=1, index=0),
+        refused_claim("a weight that is one more", third, weight=8),
+        refused_claim("a weight that is one less", third, weight=6),
+        refused_claim("a weight of nothing", third, weight=0),
+        refused_claim("a weight for a leaf that has none", claim(register, 1), weight=1),
+        refused_claim("the account of another leaf", third, account=register.leaves[3].account),
+        refused_claim("an account that differs in one bit", third, account=bytes([account[0] ^ 1]) + account[1:]),
+        refused_claim("the zero account", third, account=bytes(20)),
+        refused_claim("a leaf of another register with its own proof", claim(twin, 2), root=register.root),
+        refused_claim("the proof of another register", third, proof=twin.proof(2)),
+        refused_claim("the proof of another leaf", third, proof=register.proof(6)),
+        refused_claim("a sibling hash with one bit changed", third, proof=bytes([proof[0] ^ 0x80]) + proof[1:]),
+        refused_claim(
+            "a sibling sum with one bit changed", third, proof=proof[:47] + bytes([proof[47] ^ 1]) + proof[48:]
+        ),
+        refused_claim("two steps in the wrong order", third, proof=proof[48:96] + proof[:48] + proof[96:]),
+        refused_claim("a sum above 128 bits on the right", claim(heaviest, 1), weight=1),
+        refused_claim("a sum above 128 bits on the left", third, proof=proof[:32] + b"\xff" * 16 + proof[48:]),
+        refused_claim(
+            "an inner node presented as a leaf of a smaller register",
+            third,
+            count=7,
+            index=1,
+            account=inner.hash[12:],
+            weight=inner.sum,
+            proof=proof[48:],
+        ),
+        refused_claim(
+            "the root presented as the only leaf",
+            third,
+            count=1,
+            index=0,
+            account=register.root[12:],
+            weight=register.total,
+            proof=b"",
+        ),
+    ]
+
+
+def registers() -> Json:
+    """R1 to R6."""
+    seed = Seed("register")
+    heavy = [seed.below(2**62) for _ in range(2)]
+    columns: list[Sequence[int]] = [
+        [1],
+        [U64],
+        [U128],
+        [3, 0],
+        [U128 - 5, 5],
+        [0, 0, 1],
+        [U64 - 3, 1, 2],
+        [10, 20, 30, 40],
+        [0, 8_000, 0, 1_234, 0],
+        [7, 7, 7, 7, 7, 7, 7],
+        [2**127 - 1, 2**126, 2**125, 1, 0, 2**124, 3],
+        [1, 2, 4, 8, 16, 32, 64, 128],
+        [heavy[0], *(seed.below(1_000) for _ in range(11)), heavy[1]],
+        [seed.below(5_000_000) for _ in range(100)],
+    ]
+    built = [register_of(seed, weights) for weights in columns]
+    household = built[7].leaves[0].account
+    twice = build([(household, 4), (seed.account(), 1), (household, 5)])
+    built.append(twice)
+
+    def proofs(register: model.Register) -> list[Json]:
+        count = len(register.leaves)
+        indices = range(count) if count <= 13 else (0, 1, 31, 32, 63, 64, 95, 96, 98, 99)
+        return [{"index": index, "before": register.before(index), "proof": register.proof(index)} for index in indices]
+
+    unbuildable = [
+        ("no leaves", []),
+        ("a single leaf without weight", [(seed.account(), 0)]),
+        ("leaves without weight", [(seed.account(), 0) for _ in range(3)]),
+        ("the zero account", [(seed.account(), 1), (bytes(20), 1)]),
+        ("two weights above 128 bits", [(seed.account(), U128), (seed.account(), 1)]),
+        ("a total above 128 bits", [(seed.account(), 2**126) for _ in range(4)]),
+        ("a promoted leaf that makes the total overflow", [(seed.account(), weight) for weight in (U128 - 1, 1, 1)]),
+    ]
+    return {
+        "rule": REGISTER_RULE,
+        "registers": [
+            {
+                "accounts": [leaf.account for leaf in register.leaves],
+                "weights": [leaf.weight for leaf in register.leaves],
+                "count": len(register.leaves),
+                "root": register.root,
+                "total": register.total,
+                "proofs": proofs(register),
+            }
+            for register in built
+        ],
+        "refused": refused_claims(seed),
+        "refused_registers": [
+            {
+                "why": why,
+                "accounts": [account for account, _ in leaves],
+                "weights": [weight for _, weight in leaves],
+                "error": error_name(build, leaves),
+            }
+            for why, leaves in unbuildable
+        ],
+    }
+
+
+# HASHES
+
+
+def hashes() -> Json:
+    """R1 and R2, and the hash function below them."""
+    seed = Seed("hashes")
+    account = seed.account()
+    leaves = [model.Leaf(owner, weight) for owner in (account, b"\xff" * 20) for weight in (0, 1, U64, U64 + 1, U128)]
+    pairs = [
+        (model.leaf_node(leaves[left]), model.leaf_node(leaves[right]))
+        for left, right in [(0, 1), (1, 0), (1, 1), (2, 3), (0, 4), (4, 0)]
+    ]
+    pairs.append((model.Node(bytes(32), 0), model.Node(b"\xff" * 32, U128)))
+    refused_pairs = [
+        (model.leaf_node(leaves[4]), model.leaf_node(leaves[1])),
+        (model.leaf_node(leaves[1]), model.leaf_node(leaves[4])),
+        (model.Node(bytes(32), 2**127), model.Node(bytes(32), 2**127)),
+    ]
+
+    def both(left: model.Node, right: model.Node) -> Json:
+        return {"left": left.hash, "left_sum": left.sum, "right": right.hash, "right_sum": right.sum}
+
+    return {
+        "rule": HASH_RULE,
+        "keccak256": [
+            {"data": data, "hash": model.keccak256(data)}
+            for data in (
+                b"",
+                b"\0",
+                b"abc",
+                "共生账本".encode(),
+                *(bytes(index % 256 for index in range(length)) for length in (37, 97, 134, 135, 136, 137, 272)),
+            )
+        ],
+        "leaves": [
+            {"account": leaf.account, "weight": leaf.weight, "hash": model.leaf_node(leaf).hash} for leaf in leaves
+        ],
+        "nodes": [
+            {
+                **both(left, right),
+                "hash": model.parent_node(left, right).hash,
+                "sum": model.parent_node(left, right).sum,
+            }
+            for left, right in pairs
+        ],
+        "refused": [
+            {**both(left, right), "error": error_name(model.parent_node, left, right)} for left, right in refused_pairs
+        ],
+    }
+
+
+# ALLOCATION
+
+
+def allocation() -> Json:
+    """A1."""
+    seed = Seed("allocation")
+    cases = [
+        (0, [1]),
+        (0, [1, 2]),
+        (1, [1]),
+        (1, [1, 1]),
+        (1, [0, 1, 1]),
+        (2, [1, 1, 1]),
+        (10, [1, 1, 1]),
+        (10, [3, 3, 3, 1]),
+        (3, [1, 2, 1]),
+        (7, [0, 0, 5, 0]),
+        (100, [15, 15, 15, 15, 40]),
+        (1_000, [333, 333, 334]),
+        (5, [10, 30, 60]),
+        (U64, [1, 1, 1]),
+        (U64, [U64, U64, U64, U64]),
+        (U64, [U64, 1]),
+        (1, [U64 - 1, U64]),
+        (123_456, [1 + seed.below(90_000) for _ in range(30)]),
+        (17, [1 + seed.below(90_000) for _ in range(30)]),
+        (U64 // 3, [seed.below(2**64) for _ in range(12)]),
+    ]
+    refused = [(0, []), (1, []), (1, [0]), (0, [0, 0])]
+    return {
+        "rule": ALLOCATION_RULE,
+        "allocations": [
+            {"amount": amount, "weights": weights, "allocated": model.allocate(amount, weights)}
+            for amount, weights in cases
+        ],
+        "refused": [
+            {
+                "amount": amount,
+                "weights": weights,
+                "error": error_name(model.allocate, amount, weights),
+            }
+            for amount, weights in refused
+        ],
+    }
+
+
+# LIENS
+
+
+def loan_history(
+    principal: int,
+    rate_bps: int,
+    start: int,
+    instalments: Sequence[tuple[int, int]],
+    repayments: Sequence[tuple[int, int]],
+) -> Json:
+    """A loan from its beginning through its repayments."""
+    loan = model.Loan(principal, rate_bps, tuple(model.Instalment(*each) for each in instalments), start)
+    steps: list[Json] = []
+    for at, amount in repayments:
+        step: Json = {
+            "at": at,
+            "interest": model.interest(model.accrue(loan, at)),
+            "due": model.due(loan, at),
+            "debt": model.debt(loan, at),
+            "repaid": amount,
+        }
+        loan = model.repay(loan, amount, at)
+        step |= {
+            "accrued_scaled": loan.accrued_scaled,
+            "interest_paid": loan.interest_paid,
+            "principal_repaid": loan.principal_repaid,
+        }
+        steps.append(step)
+    return {
+        "principal": principal,
+        "rate_bps": rate_bps,
+        "start": start,
+        "instalments": [{"due_at": due_at, "amount": amount} for due_at, amount in instalments],
+        "steps": steps,
+    }
+
+
+def liens() -> Json:
+    """L1 to L4."""
+    seed = Seed("liens")
+    diversions: list[tuple[int, int, list[tuple[int, int]]]] = [
+        (0, 100, []),
+        (0, 0, [(6_000, 100)]),
+        (100, 100, [(6_000, 100)]),
+        (0, 1, [(6_000, 100)]),
+        (1, 2, [(6_000, 100)]),
+        (0, 100, [(6_000, 100)]),
+        (0, 100, [(6_000, 59)]),
+        (0, 100, [(6_000, 0)]),
+        (0, 100, [(10_000, U128)]),
+        (0, 101, [(0, 100), (1, 100), (9_999, 100)]),
+        (1, 2, [(5_000, 10), (5_000, 10)]),
+        (7, 8, [(5_000, 10), (2_500, 10), (2_500, 10)]),
+        (0, 1_000_000, [(3_000, 250_000), (3_000, U128), (4_000, 100)]),
+        (U128 - 1, U128, [(5_000, 1), (5_000, 1)]),
+        (0, U128, [(3_333, U128), (6_667, U128)]),
+        (U64, U128, [(2_000, 5), (8_000, U128)]),
+    ]
+    for _ in range(12):
+        before = seed.below(10**9)
+        bps = [seed.below(10_000 // 4 + 1) for _ in range(1 + seed.below(4))]
+        diversions.append((before, before + seed.below(10**6), [(each, seed.below(300_000)) for each in bps]))
+    refused: list[tuple[int, int, list[tuple[int, int]]]] = [
+        (1, 0, []),
+        (U128, 0, [(6_000, 1)]),
+        (0, 1, [(10_001, 1)]),
+        (0, 1, [(6_000, 1), (4_001, 1)]),
+        (0, U128 + 1, []),
+    ]
+
+    day = 86_400
+    year = 365 * day
+    start = 1_735_689_600
+    loans = [
+        loan_history(10_000_000, 435, start, [(start + year, 10_000_000)], [(start, 0), (start + 1, 0)]),
+        loan_history(
+            10_000_000,
+            435,
+            start,
+            [(start + 90 * day, 2_500_000), (start + 180 * day, 2_500_000), (start + year, 5_000_000)],
+            [
+                (start + 90 * day - 1, 0),
+                (start + 90 * day, 1_000_000),
+                (start + 100 * day, 5),
+                (start + 180 * day, 4_000_000),
+                (start + year, 5_266_000),
+                (start + 2 * year, 0),
+            ],
+        ),
+        loan_history(1, 1, start, [(start, 1)], [(start + 9_999 * year, 0), (start + 10_000 * year, 2)]),
+        loan_history(500_000, 0, start, [(start + day, 500_000)], [(start + day - 1, 100), (start + day, 499_900)]),
+        loan_history(500_000, 365, start, [(start + day, 900_000)], [(start + day, 1), (start + 2 * day, 50)]),
+    ]
+    lines: list[tuple[list[tuple[int, int, int]], int, int]] = [
+        ([], 660, 671),
+        ([(6_000, 660, 671)], 660, 671),
+        ([(6_000, 660, 671)], 672, 683),
+        ([(6_000, 660, 671)], 671, 671),
+        ([(6_000, 660, 671)], 648, 660),
+        ([(6_000, 660, 671), (3_000, 666, 677)], 660, 683),
+        ([(6_000, 660, 665), (3_000, 666, 677)], 660, 683),
+        ([(6_000, 660, 671), (4_000, 671, 680)], 671, 671),
+        ([(2_500, 660, 671), (2_500, 660, 671), (2_500, 650, 660), (2_500, 671, 690)], 661, 670),
+    ]
+    refused_lines: list[tuple[list[tuple[int, int, int]], int, int]] = [
+        ([], 671, 660),
+        ([(6_000, 671, 660)], 660, 671),
+        ([(6_000, 660, 671), (4_001, 671, 680)], 660, 680),
+    ]
+
+    def diversion(before: int, after: int, queue: list[tuple[int, int]]) -> Json:
+        return {"before": before, "after": after, "liens": [{"bps": bps, "due": due} for bps, due in queue]}
+
+    def line(held: list[tuple[int, int, int]], first: int, last: int) -> Json:
+        return {
+            "liens": [{"bps": bps, "first": begins, "last": ends} for bps, begins, ends in held],
+            "first": first,
+            "last": last,
+        }
+
+    return {
+        "rule": LIEN_RULE,
+        "diversions": [
+            diversion(*case) | dict(zip(("taken", "rest"), model.divert(*case), strict=True)) for case in diversions
+        ],
+        "refused_diversions": [diversion(*case) | {"error": error_name(model.divert, *case)} for case in refused],
+        "loans": loans,
+        "free": [
+            line(held, first, last) | {"free_bps": model.free_bps(held, first, last)} for held, first, last in lines
+        ],
+        "refused_free": [line(*case) | {"error": error_name(model.free_bps, *case)} for case in refused_lines],
+    }
+
+
+VECTORS: Final[dict[str, Callable[[], Json]]] = {
+    "sharing.json": sharing,
+    "register.json": registers,
+    "hashes.json": hashes,
+    "allocation.json": allocation,
+    "liens.json": liens,
+}
+
+
+def rendered() -> dict[str, str]:
+    """Every file by name."""
+    return {
+        name: json.dumps(shown(vectors()), ensure_ascii=False, indent=1) + "\n" for name, vectors in VECTORS.items()
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the vectors, or say which are stale."""
+    parser = argparse.ArgumentParser(description="Write the shared test vectors from the executable specification.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file differs")
+    parser.add_argument("--directory", type=Path, default=DIRECTORY, help="where the files are (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    directory: Path = options.directory
+
+    stale = [
+        (directory / name, text)
+        for name, text in rendered().items()
+        if not (directory / name).exists() or (directory / name).read_text(encoding="utf-8") != text
+    ]
+    for path, text in stale:
+        if options.check:
+            print(f"{path.name} is not what the specification says", file=sys.stderr)
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(f"{path.name} written", file=sys.stderr)
+    return 1 if options.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

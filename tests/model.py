@@ -1,0 +1,599 @@
+"""The rules of the ledger in slow, obvious Python: the executable specification.
+
+A rule changes here and in ``tests/vectors`` first; Rust, Solidity and SQL follow. Every rule has a number, and the
+code that states it names it: ``S`` sharing, ``R`` registers, ``A`` allocation, ``L`` liens and loans. Only the
+standard library is used, so that every environment of the project can run it. All numbers are integers: fen,
+kilograms, basis points, seconds.
+
+A rule refuses what it cannot answer with an exception of its own, derived from ``Refused``, which carries the wrong
+values. The compiled core and the vectors use the same names.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+MAX_AMOUNT: Final = 2**128 - 1
+"""The largest amount, weight or total."""
+
+MAX_COUNT: Final = 2**63
+"""The largest number of leaves of a register."""
+
+WHOLE_BPS: Final = 10_000
+"""The whole in basis points."""
+
+YEAR_SECONDS: Final = 365 * 24 * 60 * 60
+"""The year of an annual rate: 365 days, always."""
+
+EMPTY_ACCOUNT: Final = bytes(20)
+"""The account nobody owns."""
+
+
+# REFUSALS
+
+
+class Refused(ValueError):  # noqa: N818 - a refusal is named by what is wrong
+    """What the world may do and a rule does not answer."""
+
+
+class AmountIsNegative(Refused):
+    """An amount, weight or total is below zero."""
+
+    def __init__(self, value: int) -> None:
+        super().__init__(f"{value} is negative")
+        self.value = value
+
+
+class AmountTooLarge(Refused):
+    """An amount, weight or total does not fit in 128 bits."""
+
+    def __init__(self, value: int) -> None:
+        super().__init__(f"{value} is above {MAX_AMOUNT}")
+        self.value = value
+
+
+class TotalIsZero(Refused):
+    """There is nobody to share with: the weights add up to zero."""
+
+    def __init__(self) -> None:
+        super().__init__("the total of the weights is zero")
+
+
+class WeightAboveTotal(Refused):
+    """A slice ends behind the total it is a slice of."""
+
+    def __init__(self, before: int, weight: int, total: int) -> None:
+        super().__init__(f"the slice of {weight} after {before} ends above the total {total}")
+        self.before = before
+        self.weight = weight
+        self.total = total
+
+
+class LegsNotWhole(Refused):
+    """The legs of an agreement do not add up to 10,000 basis points."""
+
+    def __init__(self, total_bps: int) -> None:
+        super().__init__(f"the legs add up to {total_bps} basis points, not to {WHOLE_BPS}")
+        self.total_bps = total_bps
+
+
+class SumOverflow(Refused):
+    """Two weights add up to more than 128 bits."""
+
+    def __init__(self, left: int, right: int) -> None:
+        super().__init__(f"{left} + {right} is above {MAX_AMOUNT}")
+        self.left = left
+        self.right = right
+
+
+class ZeroAccount(Refused):
+    """A leaf belongs to nobody."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"leaf {index} belongs to the zero account")
+        self.index = index
+
+
+class LengthMismatch(Refused):
+    """Something has not the length it must have."""
+
+    def __init__(self, what: str, expected: int, actual: int) -> None:
+        super().__init__(f"{what}: expected {expected}, got {actual}")
+        self.what = what
+        self.expected = expected
+        self.actual = actual
+
+
+class NoSuchLeaf(Refused):
+    """The register has fewer leaves."""
+
+    def __init__(self, index: int, count: int) -> None:
+        super().__init__(f"there is no leaf {index} among {count}")
+        self.index = index
+        self.count = count
+
+
+class ProofRefused(Refused):
+    """A proof does not show that the leaf is in the register.
+
+    ``reason`` is one of ``count``, ``index``, ``length``, ``sum`` and ``root``; ``value`` is what was wrong: the
+    number of leaves, the index, the length of the proof in bytes, the sibling sum that overflowed, the root the proof
+    leads to.
+    """
+
+    def __init__(self, reason: str, value: int | bytes) -> None:
+        shown = f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
+        super().__init__(f"the proof is refused for its {reason}: {shown}")
+        self.reason = reason
+        self.value = value
+
+
+class IncomeFell(Refused):
+    """A cumulative figure is lower after a claim than before."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__(f"cumulative income fell from {before} to {after}")
+        self.before = before
+        self.after = after
+
+
+class PledgedAboveWhole(Refused):
+    """More than the whole of one income is pledged."""
+
+    def __init__(self, bps: int) -> None:
+        super().__init__(f"{bps} basis points of one income are pledged, the whole is {WHOLE_BPS}")
+        self.bps = bps
+
+
+class PeriodsReversed(Refused):
+    """A range of periods ends before it begins."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(f"period {last} comes before period {first}")
+        self.first = first
+        self.last = last
+
+
+class TimeRunsBack(Refused):
+    """A loan was brought to a later time already."""
+
+    def __init__(self, accrued_until: int, now: int) -> None:
+        super().__init__(f"interest is accrued until {accrued_until}, which is after {now}")
+        self.accrued_until = accrued_until
+        self.now = now
+
+
+class RepaidAboveDebt(Refused):
+    """A repayment is larger than the debt."""
+
+    def __init__(self, amount: int, debt: int) -> None:
+        super().__init__(f"{amount} is more than the debt of {debt}")
+        self.amount = amount
+        self.debt = debt
+
+
+def require_amounts(*values: int) -> None:
+    """Refuse what is not an unsigned 128-bit number."""
+    for value in values:
+        if value < 0:
+            raise AmountIsNegative(value)
+        if value > MAX_AMOUNT:
+            raise AmountTooLarge(value)
+
+
+# SHARING
+
+
+def _require_slice(before: int, weight: int, total: int) -> None:
+    require_amounts(before, weight, total)
+    if total == 0:
+        raise TotalIsZero
+    if before + weight > total:
+        raise WeightAboveTotal(before, weight, total)
+
+
+def entitled_open(income: int, weight: int, total: int) -> int:
+    """S1: while a period is open, the owner of ``weight`` of ``total`` is entitled to its part, rounded down.
+
+    The figure never falls when income grows, and the figures of all owners never add up to more than the income.
+    """
+    require_amounts(income)
+    _require_slice(0, weight, total)
+    return income * weight // total
+
+
+def entitled_closed(income: int, before: int, weight: int, total: int) -> int:
+    """S2: once a period is closed, a slice is entitled to the part at its end less the part at its beginning.
+
+    The slice is ``[before, before + weight)`` of ``total``, and both parts are rounded down. The figure is never less
+    than the open figure, and slices that cover the total add up to exactly the income.
+    """
+    require_amounts(income)
+    _require_slice(before, weight, total)
+    return income * (before + weight) // total - income * before // total
+
+
+def require_whole(legs: Sequence[int]) -> None:
+    """S3: the legs of an agreement add up to 10,000 basis points."""
+    require_amounts(*legs)
+    if sum(legs) != WHOLE_BPS:
+        raise LegsNotWhole(sum(legs))
+
+
+def leg_income(received: int, legs: Sequence[int], leg: int, *, closed: bool) -> int:
+    """S3: the legs of an agreement are slices of 10,000 basis points; a leg begins where the earlier legs end."""
+    require_whole(legs)
+    if closed:
+        return entitled_closed(received, sum(legs[:leg]), legs[leg], WHOLE_BPS)
+    return entitled_open(received, legs[leg], WHOLE_BPS)
+
+
+def holder_income(
+    received: int, legs: Sequence[int], leg: int, weights: Sequence[int], holder: int, *, closed: bool
+) -> int:
+    """S4: a holder of a register owns a slice of its leg: of the open leg while open, of the closed leg once closed.
+
+    Closing a period closes its legs first, then their registers, so a holder's figure never falls on the way.
+    """
+    income = leg_income(received, legs, leg, closed=closed)
+    if closed:
+        return entitled_closed(income, sum(weights[:holder]), weights[holder], sum(weights))
+    return entitled_open(income, weights[holder], sum(weights))
+
+
+# REGISTERS
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One line of a register: an account and its weight. Two leaves may name the same account."""
+
+    account: bytes
+    weight: int
+
+    def __post_init__(self) -> None:
+        if len(self.account) != 20:
+            raise LengthMismatch("account", 20, len(self.account))
+        require_amounts(self.weight)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A subtree of a register: its hash and the sum of the weights in it."""
+
+    hash: bytes
+    sum: int
+
+
+def leaf_node(leaf: Leaf) -> Node:
+    """R1: a leaf is ``keccak256(0x00 ‖ account ‖ weight)``: 20 bytes of account, 16 of weight, big endian."""
+    return Node(keccak256(b"\x00" + leaf.account + leaf.weight.to_bytes(16, "big")), leaf.weight)
+
+
+def parent_node(left: Node, right: Node) -> Node:
+    """R2: a node is ``keccak256(0x01 ‖ left hash ‖ left sum ‖ right hash ‖ right sum)``; a sum takes 16 bytes.
+
+    R4: the sum of a node that does not fit in 128 bits is refused.
+    """
+    if left.sum + right.sum > MAX_AMOUNT:
+        raise SumOverflow(left.sum, right.sum)
+    content = left.hash + left.sum.to_bytes(16, "big") + right.hash + right.sum.to_bytes(16, "big")
+    return Node(keccak256(b"\x01" + content), left.sum + right.sum)
+
+
+class Register:
+    """A Merkle-sum tree of leaves, kept level by level from the leaves to the root."""
+
+    def __init__(self, leaves: Sequence[Leaf]) -> None:
+        """Build every level.
+
+        R3: the last node of a level with an odd number of nodes is promoted to the next level unchanged, never
+        duplicated.
+
+        R6: the total of a register is above zero, and no leaf belongs to the zero account; a leaf may weigh nothing.
+        """
+        for index, leaf in enumerate(leaves):
+            if leaf.account == EMPTY_ACCOUNT:
+                raise ZeroAccount(index)
+        self.leaves = tuple(leaves)
+        self.levels = [[leaf_node(leaf) for leaf in leaves]]
+        while len(self.levels[-1]) > 1:
+            level = self.levels[-1]
+            parents = [parent_node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+            promoted = level[-1:] if len(level) % 2 else []
+            self.levels.append(parents + promoted)
+        if self.total == 0:
+            raise TotalIsZero
+
+    @property
+    def root(self) -> bytes:
+        """The hash that stands for the whole register; of a single leaf, the leaf's hash."""
+        return self.levels[-1][0].hash
+
+    @property
+    def total(self) -> int:
+        """The sum of all weights."""
+        return sum(leaf.weight for leaf in self.leaves)
+
+    def before(self, index: int) -> int:
+        """The sum of the weights of all earlier leaves: where the slice of leaf ``index`` begins."""
+        return sum(leaf.weight for leaf in self.leaves[:index])
+
+    def proof(self, index: int) -> bytes:
+        """R5: the proof of a leaf is its siblings from the leaf up, 48 bytes each: 32 of hash, then 16 of sum.
+
+        There is no step at a level where the node is promoted, so the proof of a single leaf is empty.
+        """
+        if not 0 <= index < len(self.leaves):
+            raise NoSuchLeaf(index, len(self.leaves))
+        steps = b""
+        for level in self.levels[:-1]:
+            sibling = index - 1 if index % 2 else index + 1
+            if sibling < len(level):
+                steps += level[sibling].hash + level[sibling].sum.to_bytes(16, "big")
+            index //= 2
+        return steps
+
+    def statements(self, income: int, *, closed: bool) -> list[int]:
+        """S1 and S2 for every leaf: what each is entitled to of the leg's ``income``."""
+        if closed:
+            return [
+                entitled_closed(income, self.before(index), leaf.weight, self.total)
+                for index, leaf in enumerate(self.leaves)
+            ]
+        return [entitled_open(income, leaf.weight, self.total) for leaf in self.leaves]
+
+
+def verify(root: bytes, count: int, index: int, leaf: Leaf, proof: bytes) -> tuple[int, int]:
+    """R5: walk from the leaf to the root and return ``before`` and ``total``, added up on the way.
+
+    Where a node has its sibling follows from ``index`` and ``count`` alone, never from the proof: an odd index has it
+    on the left, an even index on the right, and the last node of an odd level has none. ``count`` must come from
+    whoever vouches for the root, because a root does not tell how many leaves it stands for. R6: a total of zero is
+    refused.
+    """
+    if not 0 < count <= MAX_COUNT:
+        raise ProofRefused("count", count)
+    if not 0 <= index < count:
+        raise ProofRefused("index", index)
+    if len(proof) != 48 * proof_steps(count, index):
+        raise ProofRefused("length", len(proof))
+
+    before = 0
+    node = leaf_node(leaf)
+    while count > 1:
+        if index % 2 or index + 1 < count:
+            sibling = Node(proof[:32], int.from_bytes(proof[32:48], "big"))
+            proof = proof[48:]
+            if node.sum + sibling.sum > MAX_AMOUNT:
+                raise ProofRefused("sum", sibling.sum)
+            if index % 2:
+                before += sibling.sum
+                node = parent_node(sibling, node)
+            else:
+                node = parent_node(node, sibling)
+        index //= 2
+        count = (count + 1) // 2
+
+    if node.hash != root:
+        raise ProofRefused("root", node.hash)
+    if node.sum == 0:
+        raise TotalIsZero
+    return before, node.sum
+
+
+def proof_steps(count: int, index: int) -> int:
+    """R5: the proof of leaf ``index`` of ``count`` has a step for every level where the leaf's side has a sibling."""
+    steps = 0
+    while count > 1:
+        if index % 2 or index + 1 < count:
+            steps += 1
+        index //= 2
+        count = (count + 1) // 2
+    return steps
+
+
+# ALLOCATION
+
+
+def allocate(amount: int, weights: Sequence[int]) -> list[int]:
+    """A1: divide ``amount`` in whole units by largest remainder.
+
+    Everyone gets its part rounded down; the odd units go, one each, to the largest remainders, and among equal
+    remainders to the lowest index. The caller brings the weights in an order that everyone can repeat, for parcels by
+    parcel id.
+    """
+    require_amounts(amount, *weights)
+    total = sum(weights)
+    if total == 0:
+        raise TotalIsZero
+    allocated = [amount * weight // total for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda index: (-(amount * weights[index] % total), index))
+    for index in by_remainder[: amount - sum(allocated)]:
+        allocated[index] += 1
+    return allocated
+
+
+# LIENS AND LOANS
+
+
+def divert(before: int, after: int, liens: Sequence[tuple[int, int]]) -> tuple[list[int], int]:
+    """L1: what the liens take of one claim, in order of registration, and what is left for the holder.
+
+    The claim brings the holder's cumulative figure in one line from ``before`` to ``after``. A lien ``(bps, due)`` is
+    offered ``floor(after·bps/10000) − floor(before·bps/10000)``, so the offers of many small claims add up to the offer
+    of one large claim. It takes no more than is ``due`` to it and no more than the liens before it have left: where the
+    odd fen of several liens meet in one claim, the last liens go short by less than a fen per lien, and stay due.
+    """
+    require_amounts(before, after, *(number for lien in liens for number in lien))
+    if after < before:
+        raise IncomeFell(before, after)
+    pledged = sum(bps for bps, _ in liens)
+    if pledged > WHOLE_BPS:
+        raise PledgedAboveWhole(pledged)
+    left = after - before
+    taken = []
+    for bps, due in liens:
+        offered = after * bps // WHOLE_BPS - before * bps // WHOLE_BPS
+        taken.append(min(offered, due, left))
+        left -= taken[-1]
+    return taken, left
+
+
+@dataclass(frozen=True, slots=True)
+class Instalment:
+    """Principal that falls due at a time."""
+
+    due_at: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """Principal lent at an annual rate and its schedule, and what became of both until ``accrued_until``."""
+
+    principal: int
+    rate_bps: int
+    instalments: tuple[Instalment, ...]
+    accrued_until: int
+    accrued_scaled: int = 0
+    """Interest since the beginning in units of ``1 / (10,000 × 31,536,000)`` fen."""
+    interest_paid: int = 0
+    principal_repaid: int = 0
+
+
+def accrue(loan: Loan, now: int) -> Loan:
+    """L2: principal × basis points × seconds is added up as it is; only who reads the interest divides."""
+    if now < loan.accrued_until:
+        raise TimeRunsBack(loan.accrued_until, now)
+    grown = outstanding(loan) * loan.rate_bps * (now - loan.accrued_until)
+    return replace(loan, accrued_until=now, accrued_scaled=loan.accrued_scaled + grown)
+
+
+def outstanding(loan: Loan) -> int:
+    """The principal still owed."""
+    return loan.principal - loan.principal_repaid
+
+
+def interest(loan: Loan) -> int:
+    """L2: the interest still owed is all interest so far, rounded down to a fen, less what was paid."""
+    return loan.accrued_scaled // (WHOLE_BPS * YEAR_SECONDS) - loan.interest_paid
+
+
+def debt(loan: Loan, now: int) -> int:
+    """L3: the whole debt at a time: interest and principal still owed."""
+    loan = accrue(loan, now)
+    return interest(loan) + outstanding(loan)
+
+
+def due(loan: Loan, now: int) -> int:
+    """L3: what is due at a time: the interest, and the instalments due so far as they exceed the principal repaid.
+
+    It is never more than the debt, whatever the schedule says.
+    """
+    scheduled = sum(instalment.amount for instalment in loan.instalments if instalment.due_at <= now)
+    arrears = max(0, scheduled - loan.principal_repaid)
+    return min(interest(accrue(loan, now)) + arrears, debt(loan, now))
+
+
+def repay(loan: Loan, amount: int, now: int) -> Loan:
+    """L2: a repayment goes to the interest first, then to the principal; more than the debt is refused."""
+    require_amounts(amount)
+    if amount > debt(loan, now):
+        raise RepaidAboveDebt(amount, debt(loan, now))
+    loan = accrue(loan, now)
+    to_interest = min(amount, interest(loan))
+    return replace(
+        loan,
+        interest_paid=loan.interest_paid + to_interest,
+        principal_repaid=loan.principal_repaid + amount - to_interest,
+    )
+
+
+def free_bps(liens: Sequence[tuple[int, int, int]], first: int, last: int) -> int:
+    """L4: how much of one holder's income in one leg can still be pledged for all periods from ``first`` to ``last``.
+
+    A live lien ``(bps, first, last)`` holds its part in each of its periods, both ends included. Periods are months
+    since January 1970. In no period may the liens hold more than 10,000 basis points, so the fullest period of the
+    range decides.
+    """
+    for lien_first, lien_last in [*((lien[1], lien[2]) for lien in liens), (first, last)]:
+        if lien_last < lien_first:
+            raise PeriodsReversed(lien_first, lien_last)
+    fullest = 0
+    for period in range(first, last + 1):
+        held = sum(bps for bps, lien_first, lien_last in liens if lien_first <= period <= lien_last)
+        fullest = max(fullest, held)
+    if fullest > WHOLE_BPS:
+        raise PledgedAboveWhole(fullest)
+    return WHOLE_BPS - fullest
+
+
+# KECCAK
+
+_RATE_BYTES = 136
+_LANE = 2**64 - 1
+
+
+def _rotate(lane: int, by: int) -> int:
+    return ((lane << by) | (lane >> (64 - by))) & _LANE
+
+
+def _round_constants() -> list[int]:
+    """The constants of the 24 rounds from the shift register of FIPS 202, algorithm 5."""
+    bits = []
+    state = 1
+    for _ in range(7 * 24):
+        bits.append(state & 1)
+        state <<= 1
+        if state & 0x100:
+            state ^= 0x171
+    return [sum(bits[7 * step + j] << (2**j - 1) for j in range(7)) for step in range(24)]
+
+
+def _rotations() -> list[int]:
+    """How far step rho rotates lane ``x + 5y``: FIPS 202, algorithm 2."""
+    rotations = [0] * 25
+    x, y = 1, 0
+    for t in range(24):
+        rotations[x + 5 * y] = (t + 1) * (t + 2) // 2 % 64
+        x, y = y, (2 * x + 3 * y) % 5
+    return rotations
+
+
+_ROUND_CONSTANTS: Final = _round_constants()
+_ROTATIONS: Final = _rotations()
+
+
+def keccak_f1600(lanes: list[int]) -> list[int]:
+    """The permutation keccak-f[1600] on 25 lanes of 64 bits, lane (x, y) at ``x + 5y``: FIPS 202, section 3."""
+    for constant in _ROUND_CONSTANTS:
+        columns = [lanes[x] ^ lanes[x + 5] ^ lanes[x + 10] ^ lanes[x + 15] ^ lanes[x + 20] for x in range(5)]
+        effect = [columns[x - 1] ^ _rotate(columns[(x + 1) % 5], 1) for x in range(5)]
+        moved = [0] * 25
+        for i in range(25):
+            x, y = i % 5, i // 5
+            moved[y + 5 * ((2 * x + 3 * y) % 5)] = _rotate(lanes[i] ^ effect[x], _ROTATIONS[i])
+        lanes = [
+            moved[i] ^ (~moved[i - i % 5 + (i + 1) % 5] & moved[i - i % 5 + (i + 2) % 5] & _LANE) for i in range(25)
+        ]
+        lanes[0] ^= constant
+    return lanes
+
+
+def sponge256(data: bytes, suffix: int) -> bytes:
+    """The 256-bit sponge over keccak-f[1600] with rate 1088: ``suffix`` 0x01 is Keccak, 0x06 is SHA3."""
+    padded = bytearray(data) + bytes(_RATE_BYTES - len(data) % _RATE_BYTES)
+    padded[len(data)] ^= suffix
+    padded[-1] ^= 0x80
+    lanes = [0] * 25
+    for start in range(0, len(padded), _RATE_BYTES):
+        for i in range(_RATE_BYTES // 8):
+            lanes[i] ^= int.from_bytes(padded[start + 8 * i : start + 8 * i + 8], "little")
+        lanes = keccak_f1600(lanes)
+    return b"".join(lane.to_bytes(8, "little") for lane in lanes[:4])
+
+
+def keccak256(data: bytes) -> bytes:
+    """The hash of Ethereum: Keccak as submitted to the SHA-3 competition, before NIST changed the padding."""
+    return sponge256(data, suffix=0x01)
