@@ -1,1 +1,19 @@
-//! Pure core of the ledger.
+//! The arithmetic of the Gongsheng Ledger: who is entitled to which fen, and how a million holders fit into one hash.
+//!
+//! Every rule is stated first in `tests/model.py` and has a number there: S for sharing ([`shares`]), R for registers
+//! ([`register`]), A for allocation ([`allocate()`]), L for liens ([`liens`]). This crate is pure: no Python, no I/O, no
+//! clock, no floating point. Amounts are whole fen or kilograms; every division rounds down.
+
+#![forbid(unsafe_code)]
+
+pub mod allocate;
+mod error;
+pub mod keccak;
+pub mod liens;
+pub mod register;
+pub mod shares;
+
+pub use allocate::allocate;
+pub use error::{Error, Refusal};
+pub use register::{Account, Hash, Leaf, Register, verify};
+pub use shares::{Slice, Stage, shares};

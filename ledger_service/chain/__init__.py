@@ -1,0 +1,1 @@
+"""The only place with web3: compiler, artefacts, embedded chain, deployment, client and typed events."""

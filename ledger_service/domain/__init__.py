@@ -1,0 +1,1 @@
+"""The words and rules of the ledger. No framework, no SQL, no web3."""
