@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, cast
 
 from eth_account.signers.local import LocalAccount
 from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
@@ -89,7 +89,7 @@ class Chain:
             raise self.refusal(refusal) from None
         # What a call needs can grow a little between the estimate and its block, when other calls come first.
         transaction: TxParams = call.build_transaction({"from": sender.address, "nonce": nonce, "gas": gas * 5 // 4})
-        signed = sender.sign_transaction(dict(transaction))
+        signed = sender.sign_transaction(cast("dict[str, Any]", transaction))
         receipt = self.w3.eth.wait_for_transaction_receipt(
             self.w3.eth.send_raw_transaction(signed.raw_transaction), timeout=120, poll_latency=0.01
         )

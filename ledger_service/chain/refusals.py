@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from eth_utils.address import to_checksum_address
+
 
 def _text(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("0x") and len(value) == 42:
+        return str(to_checksum_address(value))
     if isinstance(value, bytes):
         stripped = value.rstrip(b"\0")
         if len(value) == 32 and stripped and stripped.isascii() and stripped.decode("ascii").isprintable():

@@ -137,9 +137,7 @@ def read_table(
     required, optional = tuple(required), tuple(optional)
     text = _decode(raw)
     records = _records(raw.name, text)
-    frame = pl.read_csv(
-        io.BytesIO(text), has_header=False, infer_schema=False, missing_utf8_is_empty_string=True, quote_char='"', raise_if_empty=False
-    )
+    frame = pl.read_csv(io.BytesIO(text), has_header=False, infer_schema=False).fill_null("")
     if frame.height != records:
         raise NotATable("引号或换行不成对，分不清行", "quotes or line ends do not match, the rows cannot be told apart", file=raw.name)
 

@@ -12,6 +12,7 @@ use crate::shares::narrow;
 ///
 /// # Errors
 /// [`Error::TotalIsZero`] if the weights add up to nothing.
+#[expect(clippy::missing_panics_doc, reason = "fewer units are left than there are weights")]
 pub fn allocate(amount: u64, weights: &[u64]) -> Result<Vec<u64>, Error> {
     let total: u128 = weights.iter().copied().map(u128::from).sum();
     if total == 0 {
@@ -26,7 +27,7 @@ pub fn allocate(amount: u64, weights: &[u64]) -> Result<Vec<u64>, Error> {
         .unzip();
 
     // Each remainder is below the total, so fewer units are left than there are weights.
-    let left = usize::try_from(amount - allocated.iter().sum::<u64>()).expect("fewer units are left than weights");
+    let left = usize::try_from(amount - allocated.iter().sum::<u64>()).expect("fewer than there are weights");
     let mut by_remainder: Vec<usize> = (0..weights.len()).collect();
     by_remainder.select_nth_unstable_by_key(left, |&index| (Reverse(remainders[index]), index));
     for &index in &by_remainder[..left] {

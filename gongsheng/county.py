@@ -1,0 +1,205 @@
+"""Opens a county on the embedded chain: deployment, officers, participants, feeds, agreements, the carbon project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
+from web3 import Web3
+from web3.contract.contract import ContractFunction
+from web3.middleware import SignAndSendRawMiddlewareBuilder
+
+from gongsheng.cast import CROSS_CHECK_GROUP, CROSS_CHECKER, REPORTERS, Cast
+from ledger_service.chain.client import Chain
+from ledger_service.chain.deployment import Deployment, Officers, deploy
+from oracles.reports import short_bytes32
+
+DAY = 86_400
+COMMITTEE_DELAY = 2 * DAY
+CHALLENGE_WINDOW = 3 * DAY
+MAXIMUM_LAG = 400 * DAY
+ANCHOR_LAG = 120 * DAY
+SPREAD_BPS = 3_000
+BUFFER_BPS = 1_000
+
+CARBON_FEED = "carbon-kg"
+CARBON_CROSS_CHECK_FEED = "carbon-kg-remote"
+DELIVERED_FEED = "delivered-value-fen"
+PROCESSED_FEED = "processed-volume-kg"
+
+CARBON_AGREEMENT = "carbon-pool"
+CARBON_PROJECT = "carbon-pool-project"
+PRODUCT_AGREEMENT = "one-product"
+CARBON_FUND_LEG, CARBON_HOLDERS_LEG = 0, 1
+PRODUCT_CITY_LEG, PRODUCT_SUPPLIERS_LEG, PRODUCT_PROCESSORS_LEG = 0, 1, 2
+
+KIND = {"cooperative": 2, "bank": 3, "buyer": 4, "operator": 5, "treasury": 6, "protocol": 7}
+LEG_ACCOUNT, LEG_FUND, LEG_REGISTER = 1, 2, 3
+NO_ADDRESS = "0x" + "00" * 20
+BOUND = 10**15
+"""Hard bounds of every feed, in its own unit: 1,000 million tonnes, 10 trillion yuan."""
+
+
+def fund_with_gas(w3: Web3, cast: Cast) -> None:
+    """Gives everybody who sends transactions gas. For the embedded chain only."""
+    for account in cast.senders():
+        w3.provider.make_request("anvil_setBalance", [account.address, hex(10**24)])  # type: ignore[arg-type]
+
+
+def advance(chain: Chain, seconds: int) -> None:
+    """Lets time pass on the embedded chain."""
+    chain.w3.provider.make_request("evm_increaseTime", [seconds])  # type: ignore[arg-type]
+    chain.w3.provider.make_request("evm_mine", [])  # type: ignore[arg-type]
+
+
+def deploy_protocol(w3: Web3, cast: Cast) -> Deployment:
+    """Deploys with a key of the cast and hands every role to its officer."""
+    deployer = cast.account("deployer")
+    w3.middleware_onion.inject(SignAndSendRawMiddlewareBuilder.build(deployer), layer=0)
+    return deploy(
+        w3,
+        deployer.address,
+        Officers(
+            committee=cast.account("committee").address,
+            operator=cast.account("operator").address,
+            treasurer=cast.account("treasurer").address,
+            guardian=cast.account("guardian").address,
+            committee_delay=COMMITTEE_DELAY,
+        ),
+    )
+
+
+def committee_decides(chain: Chain, committee: LocalAccount, calls: Sequence[ContractFunction]) -> None:
+    """Announces `calls`, waits for the committee's delay, and makes them."""
+    authority = chain.contract("Authority")
+    for call in calls:
+        chain.send(authority.functions.schedule(call.address, call._encode_transaction_data(), 0), committee)
+    advance(chain, COMMITTEE_DELAY)
+    for call in calls:
+        chain.send(call, committee)
+
+
+def identity(name: str) -> bytes:
+    """A salted commitment to somebody's papers; in an embedded county the papers are the name."""
+    return keccak(text=f"embedded county, salt of {name}")
+
+
+def admit(chain: Chain, operator: LocalAccount, account: str, kind: str, name: str) -> None:
+    chain.send(chain.contract("Participants").functions.admit(account, KIND[kind], identity(name)), operator)
+
+
+def feed_rules(quorum: int, groups: Sequence[int], cross_check: str | None) -> tuple[Any, ...]:
+    """A feed's rules, as `MonitoringOracle.configureFeed` takes them."""
+    return (
+        quorum,
+        sum(1 << group for group in groups),
+        CHALLENGE_WINDOW,
+        MAXIMUM_LAG,
+        ANCHOR_LAG,
+        SPREAD_BPS if cross_check else 0,
+        short_bytes32(cross_check) if cross_check else bytes(32),
+        -BOUND,
+        BOUND,
+    )
+
+
+def register_leg(bps: int, feed: str, subject: str) -> tuple[Any, ...]:
+    return (LEG_REGISTER, bps, NO_ADDRESS, bytes(32), short_bytes32(feed), short_bytes32(subject))
+
+
+def open_county(
+    chain: Chain,
+    cast: Cast,
+    *,
+    carbon_subject: str,
+    product_subject: str,
+    reporters: dict[str, str],
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Admits the participants, and lets the committee set feeds, signers, agreements and the carbon project.
+
+    Args:
+        chain: A fresh deployment.
+        cast: Everybody's keys.
+        carbon_subject: Subject of the carbon feeds.
+        product_subject: Subject of the supply-chain feeds.
+        reporters: Address by reporter's name, from their keystores.
+        on_progress: Told what is being done.
+    """
+    operator, committee = cast.account("operator"), cast.account("committee")
+    on_progress("参与方登记 · admitting participants")
+    for name, kind in (
+        ("treasurer", "treasury"),
+        ("city", "operator"),
+        ("conservation-fund", "operator"),
+        ("pool", "operator"),
+        ("buffer", "operator"),
+        ("buyer", "buyer"),
+        ("bank", "bank"),
+    ):
+        admit(chain, operator, cast.account(name).address, kind, name)
+
+    on_progress("委员会排期并生效 · the committee announces, waits, decides")
+    oracle = chain.contract("MonitoringOracle").functions
+    revenue = chain.contract("Revenue").functions
+    feeds = {
+        CARBON_CROSS_CHECK_FEED: feed_rules(1, [CROSS_CHECK_GROUP], None),
+        CARBON_FEED: feed_rules(3, [1, 2], CARBON_CROSS_CHECK_FEED),
+        DELIVERED_FEED: feed_rules(3, [1, 2], None),
+        PROCESSED_FEED: feed_rules(3, [1, 2], None),
+    }
+    now = chain.timestamp()
+    calls = [oracle.configureFeed(short_bytes32(feed), rules) for feed, rules in feeds.items()]
+    calls += [
+        oracle.addSigner(short_bytes32(feed), reporters[name], group)
+        for feed in (CARBON_FEED, DELIVERED_FEED, PROCESSED_FEED)
+        for name, group in REPORTERS.items()
+    ]
+    calls.append(
+        oracle.addSigner(short_bytes32(CARBON_CROSS_CHECK_FEED), reporters[CROSS_CHECKER], CROSS_CHECK_GROUP)
+    )
+    calls.append(
+        revenue.publish(
+            short_bytes32(CARBON_AGREEMENT),
+            [
+                (
+                    LEG_FUND,
+                    2_000,
+                    cast.account("conservation-fund").address,
+                    short_bytes32("core-area-maintenance"),
+                    bytes(32),
+                    bytes(32),
+                ),
+                register_leg(8_000, CARBON_FEED, carbon_subject),
+            ],
+            now,
+        )
+    )
+    calls.append(
+        revenue.publish(
+            short_bytes32(PRODUCT_AGREEMENT),
+            [
+                (LEG_ACCOUNT, 3_000, cast.account("city").address, bytes(32), bytes(32), bytes(32)),
+                register_leg(4_000, DELIVERED_FEED, product_subject),
+                register_leg(3_000, PROCESSED_FEED, product_subject),
+            ],
+            now,
+        )
+    )
+    calls.append(
+        chain.contract("CarbonCredits").functions.registerProject(
+            short_bytes32(CARBON_PROJECT),
+            (
+                short_bytes32(CARBON_FEED),
+                short_bytes32(carbon_subject),
+                short_bytes32(CARBON_AGREEMENT),
+                CARBON_HOLDERS_LEG,
+                cast.account("pool").address,
+                cast.account("buffer").address,
+                BUFFER_BPS,
+            ),
+        )
+    )
+    committee_decides(chain, committee, calls)
