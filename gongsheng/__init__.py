@@ -1,1 +1,4 @@
-"""The command line: every job that a person does is a command here. It is the one place where oracles and ledger meet off chain."""
+"""The command line: every job that a person does is a command here.
+
+It is the one place where oracles and ledger meet off chain.
+"""

@@ -1,4 +1,7 @@
-"""Who takes part in a county that runs on the embedded chain. Keys come from a seed: they are worth nothing elsewhere."""
+"""Who takes part in a county that runs on the embedded chain.
+
+Keys come from a seed: they are worth nothing elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ REPORTERS = {"reporter-sensors-1": 1, "reporter-sensors-2": 1, "reporter-verifie
 """Group by name: 1 is the operator's sensors, 2 the independent verifiers."""
 CROSS_CHECKER = "reporter-remote-sensing"
 CROSS_CHECK_GROUP = 3
-OTHERS = ("deployer", "relayer", "city", "conservation-fund", "pool", "buffer", "buyer", "bank")
+OTHERS = ("deployer", "relayer", "pool", "buyer", "bank")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
@@ -14,7 +14,9 @@ from web3.middleware import SignAndSendRawMiddlewareBuilder
 from gongsheng.cast import CROSS_CHECK_GROUP, CROSS_CHECKER, REPORTERS, Cast
 from ledger_service.chain.client import Chain
 from ledger_service.chain.deployment import Deployment, Officers, deploy
-from oracles.reports import short_bytes32
+from ledger_service.chain.lines import leg_tuples
+from ledger_service.domain.agreements import agreement_named, catalogue
+from ledger_service.domain.identifiers import Address, bytes32_of
 
 DAY = 86_400
 COMMITTEE_DELAY = 2 * DAY
@@ -24,27 +26,39 @@ ANCHOR_LAG = 120 * DAY
 SPREAD_BPS = 3_000
 BUFFER_BPS = 1_000
 
-CARBON_FEED = "carbon-kg"
 CARBON_CROSS_CHECK_FEED = "carbon-kg-remote"
-DELIVERED_FEED = "delivered-value-fen"
-PROCESSED_FEED = "processed-volume-kg"
-
-CARBON_AGREEMENT = "carbon-pool"
-CARBON_PROJECT = "carbon-pool-project"
+CARBON_AGREEMENT, CARBON_PROJECT = "carbon-pool", "carbon-pool-project"
 PRODUCT_AGREEMENT = "one-product"
-CARBON_FUND_LEG, CARBON_HOLDERS_LEG = 0, 1
-PRODUCT_CITY_LEG, PRODUCT_SUPPLIERS_LEG, PRODUCT_PROCESSORS_LEG = 0, 1, 2
+PAYEES = ("city", "research-team", "laboratory", "reservoir-operator", "county-treasury")
+"""Everybody whom the catalogue names as a payee."""
 
-KIND = {"cooperative": 2, "bank": 3, "buyer": 4, "operator": 5, "treasury": 6, "protocol": 7}
-LEG_ACCOUNT, LEG_FUND, LEG_REGISTER = 1, 2, 3
-NO_ADDRESS = "0x" + "00" * 20
+KIND = {"household": 1, "cooperative": 2, "bank": 3, "buyer": 4, "operator": 5, "treasury": 6}
 BOUND = 10**15
 """Hard bounds of every feed, in its own unit: 1,000 million tonnes, 10 trillion yuan."""
 
 
-def fund_with_gas(w3: Web3, cast: Cast) -> None:
+def leg_of(agreement: str, key: str) -> int:
+    """The number of the leg that the catalogue calls `key`."""
+    return [leg.key for leg in agreement_named(agreement).legs].index(key)
+
+
+def feed_of(agreement: str, leg: int) -> str:
+    """The feed that measures the holders of a register leg."""
+    feed = agreement_named(agreement).legs[leg].feed
+    assert feed is not None, "only a register leg has a feed"
+    return feed
+
+
+CARBON_HOLDERS_LEG = leg_of(CARBON_AGREEMENT, "places")
+CARBON_FEED = feed_of(CARBON_AGREEMENT, CARBON_HOLDERS_LEG)
+CITY_LEG = leg_of(PRODUCT_AGREEMENT, "city")
+SUPPLIERS_LEG, PROCESSORS_LEG = leg_of(PRODUCT_AGREEMENT, "suppliers"), leg_of(PRODUCT_AGREEMENT, "processors")
+DELIVERED_FEED, PROCESSED_FEED = feed_of(PRODUCT_AGREEMENT, SUPPLIERS_LEG), feed_of(PRODUCT_AGREEMENT, PROCESSORS_LEG)
+
+
+def fund_with_gas(w3: Web3, accounts: Iterable[LocalAccount]) -> None:
     """Gives everybody who sends transactions gas. For the embedded chain only."""
-    for account in cast.senders():
+    for account in accounts:
         w3.provider.make_request("anvil_setBalance", [account.address, hex(10**24)])  # type: ignore[arg-type]
 
 
@@ -99,14 +113,10 @@ def feed_rules(quorum: int, groups: Sequence[int], cross_check: str | None) -> t
         MAXIMUM_LAG,
         ANCHOR_LAG,
         SPREAD_BPS if cross_check else 0,
-        short_bytes32(cross_check) if cross_check else bytes(32),
+        bytes32_of(cross_check) if cross_check else bytes(32),
         -BOUND,
         BOUND,
     )
-
-
-def register_leg(bps: int, feed: str, subject: str) -> tuple[Any, ...]:
-    return (LEG_REGISTER, bps, NO_ADDRESS, bytes(32), short_bytes32(feed), short_bytes32(subject))
 
 
 def open_county(
@@ -132,8 +142,7 @@ def open_county(
     on_progress("参与方登记 · admitting participants")
     for name, kind in (
         ("treasurer", "treasury"),
-        ("city", "operator"),
-        ("conservation-fund", "operator"),
+        *((payee, "operator") for payee in PAYEES),
         ("pool", "operator"),
         ("buffer", "operator"),
         ("buyer", "buyer"),
@@ -151,50 +160,33 @@ def open_county(
         PROCESSED_FEED: feed_rules(3, [1, 2], None),
     }
     now = chain.timestamp()
-    calls = [oracle.configureFeed(short_bytes32(feed), rules) for feed, rules in feeds.items()]
+    calls = [oracle.configureFeed(bytes32_of(feed), rules) for feed, rules in feeds.items()]
     calls += [
-        oracle.addSigner(short_bytes32(feed), reporters[name], group)
+        oracle.addSigner(bytes32_of(feed), reporters[name], group)
         for feed in (CARBON_FEED, DELIVERED_FEED, PROCESSED_FEED)
         for name, group in REPORTERS.items()
     ]
-    calls.append(
-        oracle.addSigner(short_bytes32(CARBON_CROSS_CHECK_FEED), reporters[CROSS_CHECKER], CROSS_CHECK_GROUP)
-    )
-    calls.append(
+    calls.append(oracle.addSigner(bytes32_of(CARBON_CROSS_CHECK_FEED), reporters[CROSS_CHECKER], CROSS_CHECK_GROUP))
+    payees = {name: Address(cast.account(name).address) for name in PAYEES}
+    calls += [
         revenue.publish(
-            short_bytes32(CARBON_AGREEMENT),
-            [
-                (
-                    LEG_FUND,
-                    2_000,
-                    cast.account("conservation-fund").address,
-                    short_bytes32("core-area-maintenance"),
-                    bytes(32),
-                    bytes(32),
-                ),
-                register_leg(8_000, CARBON_FEED, carbon_subject),
-            ],
+            bytes32_of(agreement.key),
+            leg_tuples(
+                agreement,
+                payees=payees,
+                subject=carbon_subject if agreement.key == CARBON_AGREEMENT else product_subject,
+            ),
             now,
         )
-    )
-    calls.append(
-        revenue.publish(
-            short_bytes32(PRODUCT_AGREEMENT),
-            [
-                (LEG_ACCOUNT, 3_000, cast.account("city").address, bytes(32), bytes(32), bytes(32)),
-                register_leg(4_000, DELIVERED_FEED, product_subject),
-                register_leg(3_000, PROCESSED_FEED, product_subject),
-            ],
-            now,
-        )
-    )
+        for agreement in catalogue().values()
+    ]
     calls.append(
         chain.contract("CarbonCredits").functions.registerProject(
-            short_bytes32(CARBON_PROJECT),
+            bytes32_of(CARBON_PROJECT),
             (
-                short_bytes32(CARBON_FEED),
-                short_bytes32(carbon_subject),
-                short_bytes32(CARBON_AGREEMENT),
+                bytes32_of(CARBON_FEED),
+                bytes32_of(carbon_subject),
+                bytes32_of(CARBON_AGREEMENT),
                 CARBON_HOLDERS_LEG,
                 cast.account("pool").address,
                 cast.account("buffer").address,

@@ -1,4 +1,4 @@
-"""Reporters at work: each has a keystore of its own, signs what it measured, and somebody carries it to the chain."""
+"""Reporters at work: each has a keystore of its own and signs what it measured; somebody carries it to the chain."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from gongsheng.cast import CROSS_CHECKER, REPORTERS, Cast
+from gongsheng.cast import CROSS_CHECKER, REPORTERS
 from gongsheng.county import CHALLENGE_WINDOW, advance
 from ledger_service.chain.client import Chain
-from ledger_service.chain.typed_data import domain
-from oracles.keys import create_keystore, load_keystore
-from oracles.reports import Report, short_bytes32, sign
+from ledger_service.domain.identifiers import bytes32_of
+from oracles.keys import create_keystore, load_keystore, read_passphrase
+from oracles.reports import Report, oracle_domain, sign
 
 YEAR = 366 * 86_400
-_PASSPHRASE = "embedded county"
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a quorum is to agree on."""
+    """What a quorum is to agree on. Times are UTC seconds, value and uncertainty are in the unit of the feed."""
 
     feed: str
     subject: str
@@ -36,38 +36,38 @@ class Measured:
     methodology: bytes
 
 
-def open_keystores(folder: Path, cast: Cast) -> Mapping[str, LocalAccount]:
-    """Writes an encrypted keystore for each reporter, and opens them again with the passphrase from a file."""
+def open_keystores(folder: Path) -> Mapping[str, LocalAccount]:
+    """Makes a key in an encrypted keystore for each reporter, unless it has one, and opens it with its passphrase file."""
     folder.mkdir(parents=True, exist_ok=True)
-    passphrase = folder / "passphrase"
-    passphrase.write_text(_PASSPHRASE, "utf-8")
-    passphrase.chmod(0o600)
     accounts = {}
     for name in (*REPORTERS, CROSS_CHECKER):
-        path = folder / f"{name}.json"
-        create_keystore(path, cast.account(name), passphrase=_PASSPHRASE, fast=True)
-        accounts[name] = load_keystore(path, passphrase_file=passphrase)
+        keystore, passphrase = folder / f"{name}.json", folder / f"{name}.passphrase"
+        if not keystore.exists():
+            passphrase.write_text(f"passphrase of {name} in an embedded county\n", "utf-8")
+            passphrase.chmod(0o600)
+            create_keystore(keystore, Account.create(), passphrase=read_passphrase(passphrase), fast=True)
+        accounts[name] = load_keystore(keystore, passphrase_file=passphrase)
     return accounts
 
 
 def anchor(chain: Chain, roots: Sequence[bytes], carrier: LocalAccount) -> None:
-    """Fixes the evidence in time."""
+    """Fixes evidence in time."""
     for root in roots:
         chain.send(chain.contract("MonitoringOracle").functions.anchor(root), carrier)
 
 
 def report_by(chain: Chain, measured: Measured, signer: LocalAccount) -> tuple[Report, bytes]:
     """One reporter's report of `measured`, next in its own sequence, with its signature."""
-    oracle = chain.contract("MonitoringOracle").functions
-    feed = short_bytes32(measured.feed)
+    oracle = chain.contract("MonitoringOracle")
+    feed = bytes32_of(measured.feed)
     report = Report(
         feed=feed,
-        subject=short_bytes32(measured.subject),
+        subject=bytes32_of(measured.subject),
         period_start=measured.period_start,
         period_end=measured.period_end,
         observed_at=measured.observed_at,
         valid_until=measured.observed_at + YEAR,
-        seq=chain.call(oracle.lastSeq(feed, signer.address)) + 1,
+        seq=chain.call(oracle.functions.lastSeq(feed, signer.address)) + 1,
         value=measured.value,
         uncertainty=measured.uncertainty,
         share_root=measured.share_root,
@@ -75,9 +75,10 @@ def report_by(chain: Chain, measured: Measured, signer: LocalAccount) -> tuple[R
         evidence_root=measured.evidence_root,
         methodology=measured.methodology,
         qc_flags=0,
-        config_digest=chain.call(oracle.configDigest(feed)),
+        config_digest=chain.call(oracle.functions.configDigest(feed)),
     )
-    return report, sign(report, domain(chain, "MonitoringOracle"), signer)
+    domain = oracle_domain(chain_id=chain.chain_id, verifying_contract=oracle.address)
+    return report, sign(report, domain, signer)
 
 
 def submit(chain: Chain, measured: Measured, signers: Sequence[LocalAccount], carrier: LocalAccount) -> bytes:
@@ -88,7 +89,8 @@ def submit(chain: Chain, measured: Measured, signers: Sequence[LocalAccount], ca
     """
     oracle = chain.contract("MonitoringOracle").functions
     signed = [report_by(chain, measured, signer) for signer in signers]
-    chain.send(oracle.submitMany([report.as_tuple() for report, _ in signed], [sig for _, sig in signed]), carrier)
+    messages = [tuple(report.message().values()) for report, _ in signed]
+    chain.send(oracle.submitMany(messages, [signature for _, signature in signed]), carrier)
     first = signed[0][0]
     round_id: bytes = chain.call(oracle.roundId(first.feed, first.subject, first.period_start, first.period_end))
     return round_id

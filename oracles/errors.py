@@ -1,7 +1,8 @@
 """What the world may do to an oracle, in words a forester knows.
 
-Every message is one line, Chinese first, then English after a middle dot. The facts are attributes too, so that a caller never parses a
-message. Assertions elsewhere in the package are about our own mistakes; everything a user can cause is here.
+Every message is one line, Chinese first, then English after a middle dot. The facts are attributes too, so that a
+caller never parses a message. Assertions elsewhere in the package are about our own mistakes; everything a user can
+cause is here.
 """
 
 from collections.abc import Sequence
@@ -16,17 +17,25 @@ class OracleError(Exception):
         self.en = en
 
 
-# --- Files and their cells ---------------------------------------------------------------------------------------------------------
+# --- Files and their cells ------------------------------------------------------------------------
 
 
 class InventoryError(OracleError):
     """Something in a file that keeps it from being used.
 
-    `row` counts records from 1, the header being row 1; `row`, `column` and `value` are None where the fault has none of its own.
+    `row` counts records from 1, the header being row 1; `row`, `column` and `value` are None where the fault has none
+    of its own.
     """
 
     def __init__(
-        self, zh: str, en: str, *, file: str, row: int | None = None, column: str | None = None, value: str | None = None
+        self,
+        zh: str,
+        en: str,
+        *,
+        file: str,
+        row: int | None = None,
+        column: str | None = None,
+        value: str | None = None,
     ) -> None:
         place_zh = file
         place_en = file
@@ -67,7 +76,8 @@ class NotUtf8(InventoryError):
     def __init__(self, *, file: str, row: int, byte_offset: int) -> None:
         super().__init__(
             f"第 {byte_offset} 字节起不是 UTF-8 文本；若由 Excel 导出，多半是 GB18030，请另存为“CSV UTF-8（逗号分隔）”",
-            f"not UTF-8 text at byte offset {byte_offset}; an Excel export is probably GB18030, save it as “CSV UTF-8 (comma delimited)”",
+            f"not UTF-8 text at byte offset {byte_offset}; an Excel export is probably GB18030,"
+            " save it as “CSV UTF-8 (comma delimited)”",
             file=file,
             row=row,
         )
@@ -132,7 +142,15 @@ class Duplicate(InventoryError):
     """Something that was recorded twice; `first_row` is where it stands already."""
 
     def __init__(
-        self, zh: str, en: str, *, file: str, row: int, first_row: int, column: str | None = None, value: str | None = None
+        self,
+        zh: str,
+        en: str,
+        *,
+        file: str,
+        row: int,
+        first_row: int,
+        column: str | None = None,
+        value: str | None = None,
     ) -> None:
         super().__init__(
             f"{zh}（第 {first_row} 行已有）",
@@ -154,7 +172,12 @@ class Contradiction(InventoryError):
 
     def __init__(self, zh: str, en: str, *, file: str, row: int, first_row: int, column: str, value: str) -> None:
         super().__init__(
-            f"{zh}（见第 {first_row} 行）", f"{en} (see row {first_row})", file=file, row=row, column=column, value=value
+            f"{zh}（见第 {first_row} 行）",
+            f"{en} (see row {first_row})",
+            file=file,
+            row=row,
+            column=column,
+            value=value,
         )
         self.first_row = first_row
 
@@ -173,7 +196,8 @@ class TooFewPlots(OracleError):
     def __init__(self, *, stratum: str, plots: int) -> None:
         super().__init__(
             f"分层“{stratum}”只有 {plots} 个样地，算不出方差；至少要 2 个，或与相近的分层合并",
-            f"stratum “{stratum}” has {plots} plot(s), too few for a variance; measure at least 2 or merge it with a similar stratum",
+            f"stratum “{stratum}” has {plots} plot(s), too few for a variance;"
+            " measure at least 2 or merge it with a similar stratum",
         )
         self.stratum = stratum
         self.plots = plots
@@ -183,18 +207,22 @@ class MissingMeasurement(InventoryError):
     """A tree that lacks what its biomass equation needs; `tree` names it."""
 
     def __init__(self, *, file: str, row: int, column: str, tree: str, advice_zh: str, advice_en: str) -> None:
-        super().__init__(f"{tree}缺测；{advice_zh}", f"missing for {tree}; {advice_en}", file=file, row=row, column=column)
+        super().__init__(
+            f"{tree}缺测；{advice_zh}", f"missing for {tree}; {advice_en}", file=file, row=row, column=column
+        )
         self.tree = tree
 
 
-# --- Estimation --------------------------------------------------------------------------------------------------------------------
+# --- Estimation -----------------------------------------------------------------------------------
 
 
 class InvalidReading(OracleError):
     """A value object that was asked to hold something impossible."""
 
     def __init__(self, quantity_zh: str, quantity_en: str, value: object, limits: str) -> None:
-        super().__init__(f"{quantity_zh} {value} 不可能（应为 {limits}）", f"{quantity_en} {value} is impossible (must be {limits})")
+        super().__init__(
+            f"{quantity_zh} {value} 不可能（应为 {limits}）", f"{quantity_en} {value} is impossible (must be {limits})"
+        )
         self.value = value
         self.limits = limits
 
@@ -203,7 +231,9 @@ class UnknownMethodology(OracleError):
     """A methodology this oracle does not carry."""
 
     def __init__(self, key: str, known: Sequence[str]) -> None:
-        super().__init__(f"没有方法学“{key}”（现有：{', '.join(known)}）", f"no methodology “{key}” (known: {', '.join(known)})")
+        super().__init__(
+            f"没有方法学“{key}”（现有：{', '.join(known)}）", f"no methodology “{key}” (known: {', '.join(known)})"
+        )
         self.key = key
         self.known = tuple(known)
 
@@ -212,7 +242,10 @@ class UnverifiedMethodology(OracleError):
     """A methodology whose parameters nobody has checked against its official text."""
 
     def __init__(self, key: str, reason_zh: str, reason_en: str) -> None:
-        super().__init__(f"方法学“{key}”未经核实，拒绝报告：{reason_zh}", f"methodology “{key}” is unverified, nothing is reported: {reason_en}")
+        super().__init__(
+            f"方法学“{key}”未经核实，拒绝报告：{reason_zh}",
+            f"methodology “{key}” is unverified, nothing is reported: {reason_en}",
+        )
         self.key = key
 
 
@@ -220,7 +253,10 @@ class UnknownAllometry(OracleError):
     """A biomass equation this oracle does not carry."""
 
     def __init__(self, key: str, known: Sequence[str]) -> None:
-        super().__init__(f"没有生物量方程“{key}”（现有：{', '.join(known)}）", f"no biomass equation “{key}” (known: {', '.join(known)})")
+        super().__init__(
+            f"没有生物量方程“{key}”（现有：{', '.join(known)}）",
+            f"no biomass equation “{key}” (known: {', '.join(known)})",
+        )
         self.key = key
         self.known = tuple(known)
 
@@ -231,7 +267,8 @@ class NoSuchEvaluation(OracleError):
     def __init__(self, *, year: int, available: Sequence[int]) -> None:
         years = ", ".join(str(other) for other in available)
         super().__init__(
-            f"清查数据里没有 {year} 年的蓄积评估（有：{years or '无'}）", f"no volume evaluation of {year} (there are: {years or 'none'})"
+            f"清查数据里没有 {year} 年的蓄积评估（有：{years or '无'}）",
+            f"no volume evaluation of {year} (there are: {years or 'none'})",
         )
         self.year = year
         self.available = tuple(available)
@@ -249,7 +286,7 @@ class InvalidRequest(OracleError):
     """Options or arguments that do not belong together."""
 
 
-# --- Registers, keys and reports ---------------------------------------------------------------------------------------------------
+# --- Registers, keys and reports ------------------------------------------------------------------
 
 
 class InvalidMonitoring(OracleError):
@@ -260,7 +297,10 @@ class InvalidReport(OracleError):
     """A report field outside what its type on chain can hold, or outside what the oracle contract accepts."""
 
     def __init__(self, field: str, value: object, limits: str) -> None:
-        super().__init__(f"报告字段 {field} = {value} 无效（应为 {limits}）", f"report field {field} = {value} is invalid (must be {limits})")
+        super().__init__(
+            f"报告字段 {field} = {value} 无效（应为 {limits}）",
+            f"report field {field} = {value} is invalid (must be {limits})",
+        )
         self.field = field
         self.value = value
 

@@ -1,12 +1,14 @@
 """What a report rests on: every raw file, hashed, under one RFC 6962 root.
 
-The tree is that of Certificate Transparency (RFC 6962, section 2.1): SHA-256, leaves `H(0x00 ‖ entry)`, nodes `H(0x01 ‖ left ‖ right)`,
-split at the largest power of two below the size. The prefixes keep a node from being shown as a leaf; no leaf is ever duplicated.
+The tree is that of Certificate Transparency (RFC 6962, section 2.1): SHA-256, leaves `H(0x00 ‖ entry)`, nodes `H(0x01
+‖ left ‖ right)`, split at the largest power of two below the size. The prefixes keep a node from being shown as a
+leaf; no leaf is ever duplicated.
 """
 
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from oracles.errors import InvalidRequest, MissingFile
@@ -14,7 +16,10 @@ from oracles.errors import InvalidRequest, MissingFile
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """A file exactly as it was delivered, read once: what is parsed is what is hashed. `name` is the same on every machine."""
+    """A file exactly as it was delivered, read once: what is parsed is what is hashed.
+
+    `name` is the same on every machine.
+    """
 
     name: str
     content: bytes = field(repr=False)
@@ -41,7 +46,7 @@ def read_raw(path: Path, *, role: str = "") -> RawFile:
 def evidence_root(files: Iterable[RawFile]) -> bytes:
     """The root over the files in the order of their names, whatever order they came in."""
     ordered = sorted(files, key=lambda file: file.name)
-    for one, next_one in zip(ordered, ordered[1:], strict=False):
+    for one, next_one in pairwise(ordered):
         if one.name == next_one.name:
             raise InvalidRequest(f"两份证据同名：{one.name}", f"two pieces of evidence have one name: {one.name}")
     return merkle_root([file.entry for file in ordered])
@@ -72,7 +77,10 @@ def inclusion_proof(entries: Sequence[bytes], index: int) -> tuple[bytes, ...]:
 
 
 def verify_inclusion(entry: bytes, *, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Whether `entry` stands at `index` of the `size` entries under `root` (RFC 9162, section 2.1.3.2). A wrong length is a no."""
+    """Whether `entry` stands at `index` of the `size` entries under `root` (RFC 9162, section 2.1.3.2).
+
+    A wrong length is a no.
+    """
     if not 0 <= index < size:
         return False
     position, last, digest = index, size - 1, leaf_hash(entry)

@@ -1,187 +1,358 @@
-"""One monitoring period of one pool: from plots that were measured twice to the whole kilograms that reporters sign.
-
-Measured quantities are floats until `credited_kg`, which is rounded down once; from there on everything is a whole number and adds up.
-"""
+"""From the files of an inventory to one monitoring period: the same plots, measured twice."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
-from random import Random
 
-import numpy as np
-from numpy.typing import NDArray
-from pyo3_core import allocate
-
-from oracles.errors import InvalidMonitoring, InvalidRequest, NothingMeasured, OutOfRange, UnknownReference
-from oracles.evidence import RawFile, evidence_root, read_raw
+from oracles.errors import NothingMeasured, OutOfRange, UnknownReference
+from oracles.evidence import RawFile, read_raw
 from oracles.methodologies import ar_tool14
 from oracles.methodologies.allometry import above_ground_t_per_hectare, allometry
-from oracles.methodologies.ar_tool14 import CO2_PER_CARBON, Counted
-from oracles.methodologies.sampling import Estimate, Observation, StratumMean, StratumSample, stratified_mean
+from oracles.periods import Monitoring, PlotChange, VisitFigure, assemble, basal_area_cross_check
 from oracles.readings import SQUARE_METRES_PER_HECTARE, Holder, Parcel
-from oracles.registers import (
-    MICROGRAMS_PER_KILOGRAM,
-    HolderWeight,
-    ParcelCredit,
-    RegisterColumns,
-    divide,
-    register_columns,
-    sum_by_holder,
-)
 from oracles.sources import fia
-from oracles.sources.csv_trees import (
-    Inventory,
-    read_accounts,
-    read_canopy,
-    read_holders,
-    read_inventory,
-    read_parcels,
-)
-from oracles.sources.synthetic import lots, name_holders
+from oracles.sources.csv_trees import Inventory, read_canopy, read_holders, read_inventory, read_parcels
+from oracles.sources.synthetic import Land, name_holders, share_out
+from oracles.times import utc_date, utc_seconds
 
-KILOGRAMS_PER_TONNE = 1000
+__all__ = ["Monitoring", "monitor_csv", "monitor_fia"]
+
+
+def monitor_csv(
+    first_trees: Path,
+    second_trees: Path,
+    strata: Path,
+    parcels: Path,
+    holders: Path,
+    *,
+    subject: str,
+    period_start: int,
+    period_end: int,
+    canopy: Path | None = None,
+    leakage_kg: int = 0,
+    equation: str = "chave2014-eq4",
+) -> Monitoring:
+    """The change between two visits to the same plots, in the plain CSV format, shared by parcels and holders.
+
+    The cross-check is a canopy index of every parcel at both dates if `canopy` is given, else basal area growth.
+    """
+    raws = {
+        role: read_raw(path, role=role)
+        for role, path in {
+            "first": first_trees,
+            "second": second_trees,
+            "strata": strata,
+            "parcels": parcels,
+            "holders": holders,
+        }.items()
+    }
+    before = read_inventory(raws["first"], raws["strata"])
+    after = read_inventory(raws["second"], raws["strata"])
+    land, owners = read_parcels(raws["parcels"]), read_holders(raws["holders"])
+    _check_land(before, land, owners, raws["parcels"].name)
+    plots = _csv_plots(before, after, equation, start=utc_date(period_start), end=utc_date(period_end - 1))
+    areas = {stratum.name: stratum.area_hectares for stratum in before.strata}
+
+    if canopy is None:
+        cross_check, cross_note = basal_area_cross_check(plots, areas)
+    else:
+        raws["canopy"] = read_raw(canopy, role="canopy")
+        cross_check, cross_note = _canopy_cross_check(plots, areas, land, raws["canopy"])
+    return assemble(
+        subject=subject,
+        period_start=period_start,
+        period_end=period_end,
+        plots=plots,
+        areas=areas,
+        parcels=land,
+        holders=owners,
+        leakage_kg=leakage_kg,
+        cross_check_tco2e=cross_check,
+        evidence=tuple(raws.values()),
+        methodology_digest=ar_tool14.METHODOLOGY.digest(biomass=equation, plots="re-measured"),
+        notes=(
+            f"样地两次实测：{before.trees} 株与 {after.trees} 株 · the same plots at two visits: trees tallied",
+            f"单株生物量 {equation}，根茎比按样地 · biomass of a tree by {equation}, root-shoot ratio by plot",
+            cross_note,
+        ),
+    )
+
+
+def monitor_fia(
+    path: Path,
+    *,
+    accounts: Sequence[str],
+    seed: int,
+    first_year: int = 2009,
+    last_year: int = 2018,
+    leakage_kg: int = 0,
+) -> Monitoring:
+    """The change of live tree carbon on the re-measured plots of one state, later visits in these inventory years.
+
+    Carbon is FIA's own, above and below ground. Plots, post-strata and forest areas are those of the evaluation that
+    ends with `last_year`. A parcel is an estimation unit's post-stratum; its lots and holders are generated from the
+    seed, because an inventory names no owners.
+    """
+    inventory = fia.read_fia(path)
+    evaluation = inventory.evaluation(last_year)
+    pairs = fia.remeasured(inventory, first_year, last_year)
+    posts = _posts(inventory, evaluation, pairs)
+    if not any(post.plots for post in posts):
+        raise NothingMeasured(
+            f"{first_year}–{last_year} 年没有两次都是森林的复测样地",
+            f"no plot re-measured in {first_year}–{last_year} was forest at both visits",
+        )
+    groups = _merge_small(posts)
+    plots = tuple(
+        PlotChange(plot.plot, name, plot.share, plot.pairs)
+        for name, members in groups.items()
+        for post in members
+        for plot in post.plots
+    )
+    areas = {name: math.fsum(post.hectares for post in members) for name, members in groups.items()}
+    holders = name_holders(accounts)
+    land = [
+        Land(f"{inventory.state}-{post.key.replace('/', '-')}", name, int(post.hectares * SQUARE_METRES_PER_HECTARE))
+        for name, members in groups.items()
+        for post in members
+        if post.hectares * SQUARE_METRES_PER_HECTARE >= 1
+    ]
+    cross_check, cross_note = basal_area_cross_check(plots, areas)
+    used = [pair for plot in plots for pair in plot.pairs]
+    return assemble(
+        subject=f"fia-{inventory.state.lower()}",
+        period_start=utc_seconds(min(earlier.on for earlier, _ in used)),
+        period_end=utc_seconds(max(later.on for _, later in used) + timedelta(days=1)),
+        plots=plots,
+        areas=areas,
+        parcels=share_out(land, holders, seed=seed),
+        holders={holder.id: holder for holder in holders},
+        leakage_kg=leakage_kg,
+        cross_check_tco2e=cross_check,
+        evidence=inventory.files,
+        methodology_digest=ar_tool14.METHODOLOGY.digest(biomass="fia-carbon-ag-bg", plots="re-measured"),
+        notes=(
+            f"后一次调查在 {first_year}–{last_year} 年、两次都是森林的复测共 {len(pairs)} 对，"
+            f"用 {len(used)} 对、{len(plots)} 个样地"
+            f" · {len(pairs)} pairs of visits, of which {len(used)} on {len(plots)} plots are used",
+            f"其余 {len(pairs) - len(used)} 对的样地不在评估 {evaluation.evalid} 内 · the others are not in it",
+            f"平均间隔 {_mean_years(used):.2f} 年；同一样地取各对平均，只算一个间隔的变化"
+            " · mean interval in years; pairs of one plot are averaged: the change is that of one interval",
+            "碳量取清查自带的 CARBON_AG + CARBON_BG · carbon is the inventory's own, above and below ground",
+            f"因样地太少而合并的分层：{_merged(groups) or '无 · none'} · strata merged for lack of plots",
+            f"小班 = 估计单元 × 分层；地块与 {len(holders)} 位持有人由种子 {seed} 生成，并非真实权属"
+            f" · parcel = estimation unit × stratum; lots and holders are generated from seed {seed}, not real",
+            cross_note,
+        ),
+    )
+
+
+# --- Plain CSV ------------------------------------------------------------------------------------
+
+
+def _csv_plots(before: Inventory, after: Inventory, equation: str, *, start: date, end: date) -> tuple[PlotChange, ...]:
+    """The plots of both campaigns, which must be the same plots on the same ground."""
+    biomass = allometry(equation)
+    later = {visit.plot: visit for visit in after.visits}
+    earlier = {visit.plot: visit for visit in before.visits}
+    for names, others, file in ((earlier, later, after.file), (later, earlier, before.file)):
+        if missing := sorted(names.keys() - others.keys()):
+            raise UnknownReference(
+                f"缺少另一次调查的 {len(missing)} 个样地，如 {missing[0]}（空样地也要写一行）",
+                f"lacks {len(missing)} plot(s) of the other visit, such as {missing[0]}"
+                " (a plot without trees needs a row too)",
+                file=file,
+                column="plot_id",
+                value=missing[0],
+            )
+    changes = []
+    for name, first in earlier.items():
+        second = later[name]
+        for column, one, other in (
+            ("stratum", first.stratum, second.stratum),
+            ("plot_area_m2", first.area_m2, second.area_m2),
+        ):
+            if one != other:
+                raise UnknownReference(
+                    f"样地 {name} 两次调查不一致（首次 {one}）",
+                    f"plot {name} differs from the first visit ({one})",
+                    file=after.file,
+                    column=column,
+                    value=str(other),
+                )
+        pair = tuple(
+            VisitFigure(
+                source=file,
+                on=day,
+                trees=len(visit.trees),
+                tco2e_per_hectare=ar_tool14.tco2e_per_hectare(above_ground_t_per_hectare(visit, biomass)),
+                basal_area_m2_per_hectare=visit.basal_area_m2_per_hectare,
+            )
+            for visit, file, day in ((first, before.file, start), (second, after.file, end))
+        )
+        changes.append(PlotChange(name, first.stratum, 1.0, ((pair[0], pair[1]),)))
+    return tuple(changes)
+
+
+def _check_land(inventory: Inventory, land: Sequence[Parcel], holders: Mapping[str, Holder], file: str) -> None:
+    """Every parcel has a known stratum and holder, and the parcels of a stratum are all of its area.
+
+    Each may have lost its last square metre to rounding.
+    """
+    areas = {stratum.name: stratum.area_m2 for stratum in inventory.strata}
+    sums = dict.fromkeys(areas, 0)
+    counts = dict.fromkeys(areas, 0)
+    for parcel in land:
+        for column, value, known in (("stratum", parcel.stratum, areas), ("holder", parcel.holder, holders)):
+            if value not in known:
+                raise UnknownReference(
+                    f"小班 {parcel.id} 指向没有登记的对象",
+                    f"parcel {parcel.id} points to something that is not listed",
+                    file=file,
+                    column=column,
+                    value=value,
+                )
+        sums[parcel.stratum] += parcel.area_m2
+        counts[parcel.stratum] += 1
+    for name, area in areas.items():
+        if abs(sums[name] - area) > max(counts[name], 1):
+            raise OutOfRange(
+                f"分层“{name}”的小班合计 {sums[name]:,} m²，分层表为 {float(area):,.0f} m²",
+                f"the parcels of stratum “{name}” add up to {sums[name]:,} m²,"
+                f" the strata table says {float(area):,.0f} m²",
+                file=file,
+                column="area",
+                value=str(sums[name]),
+            )
+
+
+def _canopy_cross_check(
+    plots: Sequence[PlotChange], areas: Mapping[str, float], land: Sequence[Parcel], raw: RawFile
+) -> tuple[float, str]:
+    """The change in tCO2e that a canopy index of every parcel suggests: a stratum's first stock × growth of its index.
+
+    It uses no tree of the second visit. Where the index is itself generated, it is a stand-in, and the file's folder
+    says so.
+    """
+    index = read_canopy(raw)
+    stocks: dict[str, list[float]] = {name: [] for name in areas}
+    for plot in plots:
+        stocks[plot.stratum].extend(first.tco2e_per_hectare for first, _ in plot.pairs)
+    totals = {name: [0.0, 0.0] for name in areas}
+    for parcel in land:
+        if parcel.id not in index:
+            raise UnknownReference(
+                f"冠层指数表里没有小班 {parcel.id}",
+                f"parcel {parcel.id} has no canopy index",
+                file=raw.name,
+                column="parcel_id",
+                value=parcel.id,
+            )
+        for visit, value in enumerate(index[parcel.id]):
+            totals[parcel.stratum][visit] += parcel.area_m2 * value
+    change = 0.0
+    for name, (first, second) in totals.items():
+        if first == 0:
+            raise NothingMeasured(
+                f"分层“{name}”首期冠层指数为零", f"the first canopy index of stratum “{name}” is zero"
+            )
+        change += areas[name] * math.fsum(stocks[name]) / len(stocks[name]) * (second / first - 1)
+    return change, (
+        f"交叉核对：{len(land)} 个小班的冠层指数推出 {change:,.1f} tCO2e"
+        f" · cross-check: a canopy index of {len(land)} parcels at both dates suggests {change:,.1f} tCO2e"
+    )
+
+
+# --- The FIA inventory ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class VisitFigure:
-    """What one visit to one plot found, per hectare of plot. `source` is the visit's number or the file of the campaign."""
+class _Post:
+    """A post-stratum of an estimation unit, its forest area and the re-measured plots in it; `key` is unit/stratum."""
 
-    source: str
-    on: date
-    trees: int
-    tco2e_per_hectare: float
-    basal_area_m2_per_hectare: float
-
-
-@dataclass(frozen=True, slots=True)
-class PlotChange:
-    """One plot that was measured again, once or several times. `share` is the part of it that is forest, the mean of its visits."""
-
-    plot: str
-    stratum: str
-    share: float
-    pairs: tuple[tuple[VisitFigure, VisitFigure], ...]
-
-    @property
-    def change_tco2e_per_hectare(self) -> float:
-        """The change from one visit to the next, per hectare of plot: the mean of its pairs, so that a plot counts once."""
-        return math.fsum(second.tco2e_per_hectare - first.tco2e_per_hectare for first, second in self.pairs) / len(self.pairs)
-
-    @property
-    def basal_area_growth_m2_per_hectare(self) -> float:
-        """The same for basal area, which needs diameters only."""
-        growth = (second.basal_area_m2_per_hectare - first.basal_area_m2_per_hectare for first, second in self.pairs)
-        return math.fsum(growth) / len(self.pairs)
-
-
-@dataclass(frozen=True, slots=True)
-class StratumChange:
-    """A stratum's mean change per hectare, what of it may be counted, and the rate its parcels share the pool by."""
-
-    stratum: str
-    area_hectares: float
-    plots: int
-    mean_tco2e_per_hectare: float
-    standard_error_tco2e_per_hectare: float
-    discounted_tco2e_per_hectare: float
-    rate_micrograms_per_m2: int
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a holder's kilograms come from: a parcel, its stratum, and the plots that were measured in it."""
-
-    parcel: ParcelCredit
-    stratum: StratumChange
+    unit: str
+    key: str
+    hectares: float
     plots: tuple[PlotChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Monitoring:
-    """The result of one monitoring period. Times are UTC seconds; the period is half-open.
+def _posts(
+    inventory: fia.FiaInventory, evaluation: fia.Evaluation, pairs: Sequence[tuple[fia.FiaVisit, fia.FiaVisit]]
+) -> list[_Post]:
+    """The post-strata of an evaluation in the order of their codes.
 
-    `credited_kg` is the discounted change less leakage, rounded down. `uncertainty_kg` is the half-width of the 90 % interval of the
-    undiscounted change, rounded up. `cross_check_kg` is an independent figure for `credited_kg`, a stand-in for remote sensing: `explain()`
-    says what it was computed from. `refusal` says why nothing may be issued; then nothing is credited and there are no holders.
+    Those without forest and without re-measured plots are left out.
     """
+    by_place: dict[str, list[tuple[fia.FiaVisit, fia.FiaVisit]]] = {}
+    for pair in pairs:
+        by_place.setdefault(pair[1].place, []).append(pair)
+    posts = []
+    for unit in evaluation.units:
+        for stratum in unit.strata:
+            key = f"{unit.code}/{stratum.code}"
+            places = sorted(inventory.visits[cn].place for cn in stratum.plots)
+            plots = tuple(_fia_plot(key, by_place[place]) for place in places if place in by_place)
+            hectares = fia.forest_hectares(inventory, unit, stratum)
+            if plots or hectares > 0:
+                posts.append(_Post(unit.code, key, hectares, plots))
+    return posts
 
-    subject: str
-    period_start: int
-    period_end: int
-    observed_at: int
-    estimate: Estimate
-    change: Counted
-    leakage_kg: int
-    strata: tuple[StratumChange, ...]
-    plots: tuple[PlotChange, ...] = field(repr=False)
-    credited_kg: int
-    uncertainty_kg: int
-    cross_check_kg: int
-    parcels: tuple[ParcelCredit, ...] = field(repr=False)
-    holders: tuple[HolderWeight, ...] = field(repr=False)
-    evidence: tuple[RawFile, ...] = field(repr=False)
-    evidence_root: bytes
-    methodology: str
-    methodology_digest: bytes
-    refusal: str | None
-    notes: tuple[str, ...] = field(repr=False)
 
-    def __post_init__(self) -> None:
-        if not self.period_start < self.period_end <= self.observed_at:
-            raise InvalidMonitoring("监测期的起止和观测时间不合理", "the period must start before it ends, and end before it is observed")
-        if self.credited_kg < 0 or (self.refusal is not None and self.credited_kg):
-            raise InvalidMonitoring("拒绝签发时不能有碳汇量", "a refused period credits nothing")
-        if not self.credited_kg == sum(parcel.credited_kg for parcel in self.parcels) == sum(leaf.weight for leaf in self.holders):
-            raise InvalidMonitoring("小班、持有人与总量不符", "parcels, holders and total do not add up")
+def _mean_years(pairs: Sequence[tuple[VisitFigure, VisitFigure]]) -> float:
+    return math.fsum((later.on - earlier.on).days for earlier, later in pairs) / len(pairs) / 365.25
 
-    def register_columns(self) -> RegisterColumns:
-        """The holders as the Rust core takes them, in the order of accounts."""
-        return register_columns(self.holders)
 
-    def plots_of(self, parcel: str) -> tuple[PlotChange, ...]:
-        """The plots measured in the stratum of a parcel: with tree counts and figures of every visit."""
-        stratum = self._parcel(parcel).stratum
-        return tuple(plot for plot in self.plots if plot.stratum == stratum)
+def _merged(groups: Mapping[str, Sequence[_Post]]) -> str:
+    return ", ".join(name for name, members in groups.items() if len(members) > 1)
 
-    def origin(self, holder: str) -> tuple[Origin, ...]:
-        """A holder's kilograms walked back to parcels, strata and plots."""
-        strata = {stratum.stratum: stratum for stratum in self.strata}
-        found = tuple(
-            Origin(parcel, strata[parcel.stratum], self.plots_of(parcel.parcel)) for parcel in self.parcels if parcel.holder == holder
-        )
-        if not found:
-            raise InvalidRequest(f"没有持有人“{holder}”的小班", f"no parcel belongs to holder “{holder}”")
-        return found
 
-    def explain(self) -> tuple[str, ...]:
-        """The numbers of every step, a line each, for a person."""
-        estimate, change = self.estimate, self.change
-        lines = [
-            f"监测期 {_day(self.period_start)} 至 {_day(self.period_end)}（不含）· period {_day(self.period_start)} to {_day(self.period_end)} (exclusive)",
-            *self.notes,
-            *(
-                f"分层 {s.stratum}：{s.area_hectares:,.1f} ha，{s.plots} 样地，{s.mean_tco2e_per_hectare:+.3f} ± {s.standard_error_tco2e_per_hectare:.3f} tCO2e/ha"
-                f" · stratum {s.stratum}: {s.area_hectares:,.1f} ha, {s.plots} plots, mean and standard error"
-                for s in self.strata
-            ),
-            f"面积 {estimate.area_hectares:,.1f} ha，{estimate.plots} 样地，平均变化 {estimate.mean:+.4f} tCO2e/ha"
-            f" · {estimate.plots} plots, mean change over the area",
-            f"t = {estimate.t:.4f}（自由度 {estimate.degrees_of_freedom}），90 % 半宽 {estimate.half_width:.4f} tCO2e/ha，u = {100 * change.half_width_fraction:.2f} %"
-            f" · t at {estimate.degrees_of_freedom} degrees of freedom, half-width, u",
-            f"折扣 {100 * change.discount:.0f} % 的半宽：{change.undiscounted:,.1f} → {change.discounted:,.1f} tCO2e"
-            f" · {100 * change.discount:.0f} % of the half-width is subtracted",
-            f"泄漏 {self.leakage_kg:,} kg；计入 {self.credited_kg:,} kg；不确定度 {self.uncertainty_kg:,} kg；交叉核对 {self.cross_check_kg:,} kg"
-            f" · leakage, credited (rounded down), uncertainty (rounded up), cross-check",
-            f"{len(self.parcels)} 个小班，{len(self.holders)} 位持有人分享 · {len(self.parcels)} parcels, {len(self.holders)} holders share it",
-        ]
-        if self.refusal is not None:
-            lines.append(self.refusal)
-        return tuple(lines)
+def _fia_plot(stratum: str, pairs: Sequence[tuple[fia.FiaVisit, fia.FiaVisit]]) -> PlotChange:
+    shares = [visit.forest_share for pair in pairs for visit in pair]
+    figures = tuple((_fia_figure(earlier), _fia_figure(later)) for earlier, later in pairs)
+    return PlotChange(pairs[0][1].place, stratum, math.fsum(shares) / len(shares), figures)
 
-    def _parcel(self, id_: str) -> ParcelCredit:
-        for parcel in self.parcels:
-            if parcel.parcel == id_:
-                return parcel
-        raise InvalidRequest(f"没有小班“{id_}”", f"no parcel “{id_}”")
+
+def _fia_figure(visit: fia.FiaVisit) -> VisitFigure:
+    return VisitFigure(
+        source=visit.cn,
+        on=visit.measured_on,
+        trees=visit.trees,
+        tco2e_per_hectare=ar_tool14.CO2_PER_CARBON * visit.carbon_t_per_hectare,
+        basal_area_m2_per_hectare=visit.basal_area_m2_per_hectare,
+    )
+
+
+def _merge_small(posts: Sequence[_Post]) -> dict[str, list[_Post]]:
+    """Joins post-strata until each group has two re-measured plots and some forest, so that each has a variance.
+
+    In the order of codes, which is the order of canopy cover, a post-stratum that is too small is joined with the
+    next of its estimation unit, the last with the one before it; a whole unit that is too small is joined with the
+    next unit in the same way. The name of a group lists its members, `2/1+2/2`.
+    """
+    units: dict[str, list[_Post]] = {}
+    for post in posts:
+        units.setdefault(post.unit, []).append(post)
+    within = [group for listed in units.values() for group in _joined([[post] for post in listed])]
+    return {"+".join(post.key for post in group): group for group in _joined(within)}
+
+
+def _joined(groups: Sequence[list[_Post]]) -> list[list[_Post]]:
+    """Joins each group that is too small with the next, and a last one that is too small with the one before."""
+    joined: list[list[_Post]] = []
+    waiting: list[_Post] = []
+    for group in groups:
+        waiting = [*waiting, *group]
+        if _is_enough(waiting):
+            joined.append(waiting)
+            waiting = []
+    if waiting and joined:
+        joined[-1] = [*joined[-1], *waiting]
+    elif waiting:
+        joined.append(waiting)
+    return joined
+
+
+def _is_enough(group: Sequence[_Post]) -> bool:
+    return sum(len(post.plots) for post in group) >= 2 and sum(post.hectares for post in group) > 0

@@ -1,7 +1,7 @@
 """What foresters measure: trees, plots, strata, parcels. An object that exists is valid.
 
-Units are metric and part of every name. Measured quantities are floats, which is right inside an estimator and nowhere else; areas that
-end up in a register are whole square metres.
+Units are metric and part of every name. Measured quantities are floats, which is right inside an estimator and
+nowhere else; areas that end up in a register are whole square metres.
 """
 
 import math
@@ -54,7 +54,10 @@ CANOPY_INDEX = Quantity("冠层指数", "canopy index", "", most=1_000_000, zero
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One living tree of one plot visit. `label` names it to a person who holds the tally sheet, `row` is its row there."""
+    """One living tree of one plot visit.
+
+    `label` names it to a person who holds the tally sheet, `row` is its row there.
+    """
 
     label: str
     row: int
@@ -83,6 +86,7 @@ class Tree:
 class PlotVisit:
     """One visit to one sample plot: every living tree on its horizontal area. No trees is a finding, not a gap."""
 
+    source: str
     plot: str
     stratum: str
     area_m2: float
@@ -102,7 +106,10 @@ class PlotVisit:
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """A part of the project area whose forest is alike. Its area is exact, so that mu lose nothing before the estimate."""
+    """A part of the project area whose forest is alike.
+
+    Its area is exact, so that mu lose nothing before the estimate.
+    """
 
     name: str
     area_m2: Fraction

@@ -32,7 +32,7 @@ EMPTY_ACCOUNT: Final = bytes(20)
 # REFUSALS
 
 
-class Refused(ValueError):  # noqa: N818 - a refusal is named by what is wrong
+class Refused(ValueError):
     """What the world may do and a rule does not answer."""
 
 
@@ -188,7 +188,7 @@ def _require_slice(before: int, weight: int, total: int) -> None:
     require_amounts(before, weight, total)
     if total == 0:
         raise TotalIsZero
-    if before + weight > total:
+    if before + weight > total + 1:
         raise WeightAboveTotal(before, weight, total)
 
 

@@ -116,7 +116,9 @@ class Chain:
         if item is None:
             return Refused("Reverted", {"reason": raised.message or "", "data": data})
         values = self.w3.codec.decode([_type_of(entry) for entry in item["inputs"]], bytes(payload[4:]))
-        return Refused(item["name"], {entry["name"]: value for entry, value in zip(item["inputs"], values, strict=True)})
+        return Refused(
+            item["name"], {entry["name"]: value for entry, value in zip(item["inputs"], values, strict=True)}
+        )
 
     def timestamp(self) -> int:
         """UTC seconds of the newest block."""

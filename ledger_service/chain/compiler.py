@@ -1,4 +1,7 @@
-"""Compiles `contracts/` with py-solc-x. The settings are Brownie's, from brownie-config.yaml, so both give the same code."""
+"""Compiles `contracts/` with py-solc-x.
+
+The settings are Brownie's, from brownie-config.yaml, so both give the same code.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +81,7 @@ def compile_contracts(folder: Path = ARTEFACTS) -> bool:
     if not (SOLC_FOLDER / f"solc-v{SOLC_VERSION}").exists():
         raise ToolMissing("solc")
     os.environ["SOLCX_BINARY_PATH"] = str(SOLC_FOLDER)  # solcx looks here when it is imported and when it runs.
-    import solcx  # noqa: PLC0415
+    import solcx
 
     solcx.set_solc_version(SOLC_VERSION)
     try:

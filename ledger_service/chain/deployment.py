@@ -1,4 +1,6 @@
-"""Deploys the protocol and remembers where. One deployer for every door: the command line, the demo and `brownie run deploy`.
+"""Deploys the protocol and remembers where.
+
+One deployer for every door: the command line, the demo and `brownie run deploy`.
 
 This module needs web3 and nothing else of the service, so that Brownie's own environment can import it.
 """
@@ -52,7 +54,7 @@ class Officers:
     treasurer: str
     guardian: str
     committee_delay: int
-    """Seconds between what the committee announces and when it can do it. It binds the committee's administration too."""
+    """Seconds between what the committee announces and when it can do it, also as administrator."""
 
 
 class OtherDeployment(LedgerError):
@@ -123,7 +125,7 @@ def deploy(w3: Web3, deployer: str, officers: Officers) -> Deployment:
     """
     artefacts = {name: load_artefact(name) for name in CONTRACTS}
     first_nonce = w3.eth.get_transaction_count(to_checksum_address(deployer))
-    # The contracts name each other in immutable variables, so their addresses are worked out before the first is deployed.
+    # The contracts name each other in immutable variables: their addresses are worked out before the first is deployed.
     at = {name: created_address(deployer, first_nonce + i) for i, name in enumerate(CONTRACTS)}
     arguments: Mapping[str, Sequence[str]] = {
         "Authority": (to_checksum_address(deployer),),
@@ -171,9 +173,7 @@ def _hand_over(
         delay = officers.committee_delay if role == "committee" else 0
         calls.append(authority.functions.labelRole(role_id, role))
         calls.append(authority.functions.grantRole(role_id, to_checksum_address(getattr(officers, role)), delay))
-    calls.append(
-        authority.functions.grantRole(0, to_checksum_address(officers.committee), officers.committee_delay)
-    )
+    calls.append(authority.functions.grantRole(0, to_checksum_address(officers.committee), officers.committee_delay))
     calls.append(authority.functions.renounceRole(0, to_checksum_address(deployer)))
     for call in calls:
         _mined(w3, call.transact({"from": to_checksum_address(deployer)}))

@@ -29,7 +29,6 @@ def _percent(value: Any) -> str:
     return f"{value / 100:g} %"
 
 
-
 def _income_already_pledged(facts: Mapping[str, Any]) -> str:
     month, pledged, asked = _month(facts["period"]), _percent(facts["pledged"]), _percent(facts["requested"])
     free = _percent(10_000 - facts["pledged"])

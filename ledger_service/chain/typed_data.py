@@ -1,4 +1,7 @@
-"""What holders and lenders sign (EIP-712): pledge terms and redemption orders. Reporters' signatures are in `oracles.reports`."""
+"""What holders and lenders sign (EIP-712): pledge terms and redemption orders.
+
+Reporters' signatures are in `oracles.reports`.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +102,8 @@ def domain(chain: Chain, contract: str) -> dict[str, Any]:
 
 
 def sign_terms(chain: Chain, terms: Terms, signer: LocalAccount) -> bytes:
-    return _sign(domain(chain, "Pledges"), TERMS_TYPES, asdict(terms), signer)
+    message = asdict(terms) | {"schedule": [asdict(instalment) for instalment in terms.schedule]}
+    return _sign(domain(chain, "Pledges"), TERMS_TYPES, message, signer)
 
 
 def sign_order(chain: Chain, order: RedemptionOrder, signer: LocalAccount) -> bytes:

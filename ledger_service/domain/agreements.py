@@ -8,12 +8,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from pyo3_core import entitled_closed, entitled_open
-
 from ledger_service.domain.bilingual import Words
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import bytes32_of, is_short_text
 from ledger_service.domain.units import WHOLE_BPS, Bps, Period
+from pyo3_core import entitled_closed, entitled_open
 
 
 class LegKind(IntEnum):

@@ -23,6 +23,11 @@ def credit_of(batch: int) -> Asset:
     return Asset(f"kg:{batch}")
 
 
+def batch_of(asset: Asset) -> int:
+    """The batch whose credits an asset counts."""
+    return int(asset.removeprefix("kg:"))
+
+
 class AccountKind(StrEnum):
     """What an account counts. A positive balance is what somebody has to give, a negative one whom it is owed to.
 

@@ -11,7 +11,7 @@ ZERO_ADDRESS: Final = Address("0x" + "0" * 40)
 """Where minted units come from and burned units go."""
 
 SHORT_TEXT_BYTES: Final = 31
-"""Text of up to this many bytes stands on chain as itself; the last byte stays zero, so it is never taken for a hash."""
+"""Text of up to this many bytes stands on chain as itself; its last byte is zero, so it is not taken for a hash."""
 
 
 class NotAnIdentifier(LedgerError):

@@ -1,4 +1,7 @@
-"""From measured trees to biomass, by published equations. Every function names its equation and its units; nothing rounds."""
+"""From measured trees to biomass, by published equations.
+
+Every function names its equation and its units; nothing rounds.
+"""
 
 import math
 from collections.abc import Callable
@@ -21,10 +24,10 @@ def chave2014_eq4_kg(*, dbh_cm: float, height_m: float, wood_density_g_cm3: floa
 
 
 def below_ground_t_per_hectare(above_ground_t_per_hectare: float) -> float:
-    """Root biomass of a stand, t dry matter per hectare: `exp(−1.085 + 0.9256 ln b)`, b above ground, t dry matter per hectare.
+    """Root biomass of a stand: `exp(−1.085 + 0.9256 ln b)`, both in t dry matter per hectare, b above ground.
 
-    Cairns et al. 1997, Oecologia 111, 1–11, eq. 1; in AR-TOOL14 v04.2 as the default root-shoot ratio `R = exp(−1.085 + 0.9256 ln b)/b`. A stand
-    without trees has no roots.
+    Cairns et al. 1997, Oecologia 111, 1–11; in AR-TOOL14 v04.2 as the default root-shoot ratio `R = exp(−1.085
+    + 0.9256 ln b)/b`. A stand without trees has no roots.
     """
     if above_ground_t_per_hectare == 0:
         return 0.0
@@ -32,7 +35,10 @@ def below_ground_t_per_hectare(above_ground_t_per_hectare: float) -> float:
 
 
 def chave2014_eq4(tree: Tree, file: str) -> float:
-    """The above-ground biomass of a tally-sheet tree by Chave et al. 2014 eq. 4. A tree without height or wood density is refused."""
+    """The above-ground biomass of a tally-sheet tree by Chave et al. 2014 eq. 4.
+
+    A tree without height or wood density is refused.
+    """
     if tree.height_m is None:
         raise MissingMeasurement(
             file=file,
@@ -49,7 +55,8 @@ def chave2014_eq4(tree: Tree, file: str) -> float:
             column="wood_density",
             tree=tree.label,
             advice_zh="此方程需要木材密度（g/cm³）；不按树种猜测，请填写，或直接给出 above_ground_kg",
-            advice_en="this equation needs the wood density (g/cm³); none is guessed from the species: fill it in, or give above_ground_kg",
+            advice_en="this equation needs the wood density (g/cm³), which is not guessed from the species;"
+            " fill it in, or give above_ground_kg",
         )
     return chave2014_eq4_kg(dbh_cm=tree.dbh_cm, height_m=tree.height_m, wood_density_g_cm3=tree.wood_density_g_cm3)
 
@@ -64,9 +71,13 @@ def allometry(key: str) -> Allometry:
     return ALLOMETRIES[key]
 
 
-def above_ground_t_per_hectare(visit: PlotVisit, equation: Allometry, file: str) -> float:
-    """Above-ground biomass of a plot, t dry matter per hectare of horizontal area; a tree's own `above_ground_kg` precedes the equation."""
+def above_ground_t_per_hectare(visit: PlotVisit, equation: Allometry) -> float:
+    """Above-ground biomass of a plot, t dry matter per hectare of horizontal area.
+
+    A tree's own `above_ground_kg`, where the inventory gives one, precedes the equation.
+    """
     kilograms = (
-        tree.above_ground_kg if tree.above_ground_kg is not None else equation(tree, file) for tree in visit.trees
+        tree.above_ground_kg if tree.above_ground_kg is not None else equation(tree, visit.source)
+        for tree in visit.trees
     )
     return math.fsum(kilograms) / 1000 / visit.area_hectares

@@ -1,19 +1,30 @@
-"""CDM AR-TOOL14 v04.2, "Estimation of carbon stocks and change in carbon stocks of trees and shrubs in A/R CDM project activities".
+"""CDM AR-TOOL14 v04.2: carbon stocks and change in carbon stocks of trees and shrubs in A/R project activities.
 
-The chain: trees → plots (t dry matter per hectare, roots included) → stratum means → project mean with its half-width → carbon dioxide.
+The chain: trees → plots (t dry matter per hectare, roots included) → stratum means → project mean with its half-width
+→ carbon dioxide.
 
-The root-shoot ratio is applied **to each plot**: the tool multiplies every tree's biomass by (1 + R) before trees are summed to plots, and R
-depends on the above-ground biomass *per hectare*, which a single tree does not have; the plot is the smallest thing that does, and stands of that
-size are what the ratio was fitted on (Cairns et al. 1997). So the variance between plots includes that of their roots, and the difference of a
-re-measured plot is a difference of whole trees.
+The root-shoot ratio is applied **to each plot**: the tool multiplies every tree's biomass by (1 + R) before trees are
+summed to plots, and R depends on the above-ground biomass *per hectare*, which a single tree does not have; the plot
+is the smallest thing that does, and stands of that size are what the ratio was fitted on (Cairns et al. 1997). So the
+variance between plots includes that of their roots, and the difference of a re-measured plot is a difference of whole
+trees.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from oracles.errors import NothingMeasured
-from oracles.methodologies.allometry import ROOT_INTERCEPT, ROOT_SLOPE, below_ground_t_per_hectare
-from oracles.methodologies.methodology import Methodology
+from oracles.methodologies.allometry import (
+    ROOT_INTERCEPT,
+    ROOT_SLOPE,
+    Allometry,
+    above_ground_t_per_hectare,
+    below_ground_t_per_hectare,
+)
+from oracles.methodologies.methodology import Methodology, Stock
+from oracles.methodologies.sampling import Estimate, Observation, StratumSample, stratified_mean
+from oracles.readings import PlotVisit, Stratum
 
 CARBON_FRACTION = 0.47
 """t C per t dry matter, the tool's default (IPCC 2006, volume 4, table 4.3)."""
@@ -22,34 +33,20 @@ CO2_PER_CARBON = 44 / 12
 """t CO2 per t C."""
 
 DISCOUNT_STEPS = ((0.10, 0.0), (0.15, 0.25), (0.20, 0.50), (0.30, 0.75))
-"""Up to and including this relative half-width, this part of the half-width is subtracted; beyond the last step, all of it."""
+"""Up to and including this relative half-width, this part of it is subtracted; beyond the last step, all of it."""
 
 DISCOUNT_BEYOND = 1.0
 
-METHODOLOGY = Methodology(
-    key="ar-tool14",
-    version="04.2",
-    title="Estimation of carbon stocks and change in carbon stocks of trees and shrubs in A/R CDM project activities",
-    source="UNFCCC, CDM Executive Board, AR-TOOL14 version 04.2",
-    parameters={
-        "carbon_fraction": CARBON_FRACTION,
-        "co2_per_carbon": "44/12",
-        "confidence": "90 % two-sided, degrees of freedom = plots - strata",
-        "discount_beyond": DISCOUNT_BEYOND,
-        "discount_steps": DISCOUNT_STEPS,
-        "root_intercept": ROOT_INTERCEPT,
-        "root_level": "plot",
-        "root_slope": ROOT_SLOPE,
-    },
-)
-
-U_DIGITS = 12
-"""Half-widths are compared with the steps after rounding to so many decimals: the last bit of a division decides nothing."""
+HALF_WIDTH_DECIMALS = 12
+"""Half-widths are rounded to so many decimals before they meet the steps: the last bit decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A figure and what of it a project may count. The next period starts from the undiscounted figure, so both are kept."""
+    """A figure and what of it a project may count.
+
+    The next period starts from the undiscounted figure, so both are kept.
+    """
 
     undiscounted: float
     half_width_fraction: float
@@ -66,12 +63,15 @@ class Counted:
 
     @property
     def discounted(self) -> float:
-        """What may be counted of a project's stock or increase: `figure − discount · u · |figure|`. A loss is counted larger."""
+        """What may be counted of a project's stock or increase: `figure − discount · u · |figure|`.
+
+        A loss is counted larger.
+        """
         return self.undiscounted - self.discount * self.half_width_fraction * abs(self.undiscounted)
 
 
 def tco2e_per_hectare(above_ground_t_per_hectare: float) -> float:
-    """Whole trees of a plot as t CO2e per hectare: `44/12 · CF · b · (1 + R)`, b above ground in t dry matter per hectare."""
+    """Whole trees of a plot in t CO2e per hectare: `44/12 · CF · b · (1 + R)`, b above ground in t d.m. per hectare."""
     whole = above_ground_t_per_hectare + below_ground_t_per_hectare(above_ground_t_per_hectare)
     return CO2_PER_CARBON * CARBON_FRACTION * whole
 
@@ -79,9 +79,10 @@ def tco2e_per_hectare(above_ground_t_per_hectare: float) -> float:
 def discount_of_half_width(u: float) -> float:
     """The part of the half-width to subtract for a relative half-width `u` (0.10 is 10 %). Upper ends are inclusive.
 
-    AR-TOOL14 v04.2, appendix on uncertainty discounts: 60 ± 9 is u = 15 %, so a quarter of 9 is subtracted and 57.75 remains.
+    AR-TOOL14 v04.2, discount factors for uncertainty: 60 ± 9 is u = 15 %, so a quarter of 9 is subtracted and 57.75
+    remains.
     """
-    rounded = round(u, U_DIGITS)
+    rounded = round(u, HALF_WIDTH_DECIMALS)
     for upper, part in DISCOUNT_STEPS:
         if rounded <= upper:
             return part
@@ -89,14 +90,71 @@ def discount_of_half_width(u: float) -> float:
 
 
 def change_between_surveys(first: Counted, second: Counted) -> Counted:
-    """The change between two independent surveys, from their undiscounted figures: `u = sqrt((u1 C1)² + (u2 C2)²) / |C2 − C1|`.
+    """The change between two independent surveys: `u = sqrt((u1 C1)² + (u2 C2)²) / |C2 − C1|`, C undiscounted.
 
     For plots that were measured twice take the mean of the plots' own differences, whose half-width is smaller.
     """
     change = second.undiscounted - first.undiscounted
     if change == 0:
-        raise NothingMeasured("两次调查没有差别，无法说明相对不确定度", "the two surveys do not differ, so no relative uncertainty can be stated")
+        raise NothingMeasured(
+            "两次调查没有差别，无法说明相对不确定度",
+            "the two surveys do not differ, so no relative uncertainty can be stated",
+        )
     half_width = math.hypot(
         first.half_width_fraction * first.undiscounted, second.half_width_fraction * second.undiscounted
     )
     return Counted(change, half_width / abs(change))
+
+
+def stock(visits: Sequence[PlotVisit], strata: Sequence[Stratum], equation: Allometry) -> Stock:
+    """The standing stock of one campaign: `C = 44/12 · CF · A · b`, b the mean of whole trees per hectare."""
+    above_ground = {visit.plot: above_ground_t_per_hectare(visit, equation) for visit in visits}
+
+    def mean(figure: Callable[[float], float]) -> Estimate:
+        return stratified_mean(
+            [
+                StratumSample(
+                    stratum.name,
+                    stratum.area_hectares,
+                    tuple(
+                        Observation(visit.plot, figure(above_ground[visit.plot]))
+                        for visit in visits
+                        if visit.stratum == stratum.name
+                    ),
+                )
+                for stratum in strata
+            ]
+        )
+
+    whole = mean(tco2e_per_hectare)
+    counted = Counted(whole.total, whole.half_width_fraction)
+    return Stock(
+        above_ground_biomass_t_per_hectare=mean(lambda biomass: biomass).mean,
+        half_width_percent=100 * counted.half_width_fraction,
+        stock_tco2e_per_hectare=whole.mean,
+        discounted_stock_tco2e_per_hectare=whole.mean * counted.factor,
+        stock_tco2e=counted.undiscounted,
+        discounted_stock_tco2e=counted.discounted,
+        plots=whole.plots,
+        strata=len(whole.strata),
+    )
+
+
+METHODOLOGY = Methodology(
+    key="ar-tool14",
+    version="04.2",
+    title="Estimation of carbon stocks and change in carbon stocks of trees and shrubs in A/R CDM project activities",
+    source="UNFCCC, CDM Executive Board, AR-TOOL14 version 04.2",
+    parameters={
+        "carbon_fraction": CARBON_FRACTION,
+        "co2_per_carbon": "44/12",
+        "confidence": "90 % two-sided, degrees of freedom = plots - strata",
+        "discount_beyond": DISCOUNT_BEYOND,
+        "discount_steps": DISCOUNT_STEPS,
+        "half_width_decimals": HALF_WIDTH_DECIMALS,
+        "root_intercept": ROOT_INTERCEPT,
+        "root_level": "plot",
+        "root_slope": ROOT_SLOPE,
+    },
+    stock=stock,
+)

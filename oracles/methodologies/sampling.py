@@ -1,7 +1,7 @@
 """Means of stratified samples and their uncertainty: what every methodology here is built on.
 
-Sums are `math.fsum`, which rounds once and does not depend on the order or the processor, so that reporters on different machines get
-the same figure to the last bit.
+Sums are `math.fsum`, which rounds once and does not depend on the order or the processor, so that reporters on
+different machines get the same figure to the last bit.
 """
 
 import math
@@ -15,7 +15,7 @@ from oracles.errors import InvalidReading, NothingMeasured, TooFewPlots
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one plot contributes: a figure per hectare of plot, and the share of the plot that lies in what is being estimated.
+    """What one plot contributes: a figure per hectare of plot, and the share of it that lies in what is estimated.
 
     The share is 1 unless a plot straddles the edge of the forest.
     """
@@ -77,7 +77,9 @@ class Estimate:
     def half_width_fraction(self) -> float:
         """The half-width relative to the mean, without sign: the `u` of AR-TOOL14."""
         if self.mean == 0:
-            raise NothingMeasured("均值为零，无法说明相对不确定度", "the mean is zero, so no relative uncertainty can be stated")
+            raise NothingMeasured(
+                "均值为零，无法说明相对不确定度", "the mean is zero, so no relative uncertainty can be stated"
+            )
         return self.half_width / abs(self.mean)
 
     @property
@@ -93,9 +95,10 @@ def t_two_sided_90(degrees_of_freedom: int) -> float:
 def stratum_mean(sample: StratumSample) -> StratumMean:
     """The mean of one stratum per hectare, and its variance.
 
-    With whole plots this is the sample mean and s²/n, s² with n − 1. Plots that straddle the edge enter as a ratio of means, Σy/Σx, whose
-    variance is that of the residuals y − r·x divided by the squared mean share (Cochran 1977, Sampling Techniques, eq. 2.39 to 2.46; Bechtold &
-    Patterson 2005, GTR-SRS-80, ch. 4). A mean of per-plot ratios would let the smallest slivers of forest speak loudest.
+    With whole plots this is the sample mean and s²/n, s² with n − 1. Plots that straddle the edge enter as a ratio of
+    means, Σy/Σx, whose variance is that of the residuals y − r·x divided by the squared mean share (Cochran 1977,
+    Sampling Techniques, section 2.11). A mean of per-plot ratios would let the smallest slivers of forest speak
+    loudest.
     """
     observations = sample.observations
     n = len(observations)
@@ -109,7 +112,7 @@ def stratum_mean(sample: StratumSample) -> StratumMean:
 def stratified_mean(samples: Sequence[StratumSample]) -> Estimate:
     """The mean over all strata, weighted by area: `Σ w b`, half-width `t · sqrt(Σ w² s²/n)`.
 
-    CDM AR-TOOL14 v04.2, eq. for stratified random sampling; t two-sided 90 %, degrees of freedom = plots − strata.
+    CDM AR-TOOL14 v04.2, stratified random sampling; t two-sided 90 %, degrees of freedom = plots − strata.
     """
     strata = tuple(stratum_mean(sample) for sample in samples)
     area = math.fsum(stratum.area_hectares for stratum in strata)

@@ -1,9 +1,9 @@
 """Plain CSV inventories: a table of trees, a table of strata, and for a register also parcels and holders.
 
-Trees: `plot_id, stratum, plot_area_m2, species, dbh_cm, height_m, wood_density, above_ground_kg`, the last three optional as columns and as
-cells, and an optional `tree_id`. One row is one living tree. A plot without trees is one row with an empty `dbh_cm`: it counts, with zero.
-Strata: `stratum` and one of `area_ha`, `area_m2`, `area_mu`. Parcels: `parcel_id, stratum, holder` and one of the three areas.
-Holders: `holder, account`.
+Trees: `plot_id, stratum, plot_area_m2, species, dbh_cm, height_m, wood_density, above_ground_kg`, the last three
+optional as columns and as cells, and an optional `tree_id`. One row is one living tree. A plot without trees is one
+row with an empty `dbh_cm`: it counts, with zero. Strata: `stratum` and one of `area_ha`, `area_m2`, `area_mu`.
+Parcels: `parcel_id, stratum, holder` and one of the three areas. Holders: `holder, account`.
 """
 
 from collections.abc import Iterable
@@ -49,7 +49,10 @@ AREA_UNITS = {"area_ha": Fraction(SQUARE_METRES_PER_HECTARE), "area_m2": Fractio
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """One campaign: every plot visit, and the strata with their areas. Every stratum has plots and every plot a stratum."""
+    """One campaign: every plot visit, and the strata with their areas.
+
+    Every stratum has plots and every plot a stratum.
+    """
 
     file: str
     visits: tuple[PlotVisit, ...]
@@ -106,13 +109,17 @@ def read_strata(raw: RawFile) -> tuple[Stratum, ...]:
 
 def read_parcels(raw: RawFile) -> tuple[Parcel, ...]:
     """Reads the parcels in the order of their ids. Areas are rounded down to whole square metres."""
-    table = read_table(raw, zh="小班表", required=("parcel_id", "stratum", "holder"), optional=AREA_UNITS, stems=("area",))
+    table = read_table(
+        raw, zh="小班表", required=("parcel_id", "stratum", "holder"), optional=AREA_UNITS, stems=("area",)
+    )
     _refuse_repeats(table, "parcel_id", "这个小班出现了两次", "this parcel stands there twice")
     ids, strata, holders = table.text("parcel_id"), table.text("stratum"), table.text("holder")
     parcels = []
     for row, id_, stratum, holder, area_m2 in zip(table.rows, ids, strata, holders, _areas_m2(table), strict=True):
         if area_m2 < 1:
-            raise OutOfRange("小班不到 1 m²", "a parcel of less than 1 m²", file=raw.name, row=row, column="parcel_id", value=id_)
+            raise OutOfRange(
+                "小班不到 1 m²", "a parcel of less than 1 m²", file=raw.name, row=row, column="parcel_id", value=id_
+            )
         parcels.append(Parcel(id_, stratum, int(area_m2), holder))
     return tuple(sorted(parcels, key=lambda parcel: parcel.id))
 
@@ -150,7 +157,10 @@ def read_holders(raw: RawFile) -> dict[str, Holder]:
 
 
 def read_canopy(raw: RawFile) -> dict[str, tuple[float, float]]:
-    """Reads a canopy index per parcel at both dates: `parcel_id, canopy_first, canopy_second`, on any scale that grows with biomass."""
+    """Reads a canopy index per parcel at both dates: `parcel_id, canopy_first, canopy_second`.
+
+    Any scale will do on which twice the index is twice the biomass.
+    """
     table = read_table(raw, zh="冠层指数表", required=("parcel_id", "canopy_first", "canopy_second"))
     _refuse_repeats(table, "parcel_id", "这个小班出现了两次", "this parcel stands there twice")
     first, second = table.numbers("canopy_first", CANOPY_INDEX), table.numbers("canopy_second", CANOPY_INDEX)
@@ -216,7 +226,7 @@ def _visits(table: Table) -> list[tuple[PlotVisit, int]]:
                 value="",
             )
     return [
-        (PlotVisit(plot, strata[index], areas[index], tuple(members.get(plot, ()))), table.rows[index])
+        (PlotVisit(table.name, plot, strata[index], areas[index], tuple(members.get(plot, ()))), table.rows[index])
         for plot, index in first.items()
     ]
 
@@ -241,7 +251,8 @@ def _trees(table: Table) -> list[Tree | None]:
             if id_ or any(value not in ("", None) for value in measured):
                 raise MissingValue(
                     f"样地 {plot} 的这棵树没有胸径；若是空样地，树的各格都留空",
-                    f"this tree of plot {plot} has no diameter; for a plot without trees leave every cell of the tree empty",
+                    f"this tree of plot {plot} has no diameter;"
+                    " for a plot without trees leave every cell of the tree empty",
                     file=table.name,
                     row=row,
                     column="dbh_cm",
@@ -253,7 +264,8 @@ def _trees(table: Table) -> list[Tree | None]:
         if identity in seen:
             raise DuplicateTree(
                 f"样地 {plot} 的树{f' {id_}' if id_ else ''}重复；若确是两棵同样的树，请用 tree_id 列区分",
-                f"tree{f' {id_}' if id_ else ''} of plot {plot} was recorded twice; if two trees are alike, tell them apart in a column tree_id",
+                f"tree{f' {id_}' if id_ else ''} of plot {plot} was recorded twice;"
+                " if two trees are alike, tell them apart in a column tree_id",
                 file=table.name,
                 row=row,
                 first_row=seen[identity],
@@ -272,7 +284,12 @@ def _strata_of_plots(table: Table) -> list[str]:
         index = strata.index("")
         plot = table.columns["plot_id"][index]
         raise MissingValue(
-            f"样地 {plot} 没有分层", f"plot {plot} has no stratum", file=table.name, row=table.rows[index], column="stratum", value=""
+            f"样地 {plot} 没有分层",
+            f"plot {plot} has no stratum",
+            file=table.name,
+            row=table.rows[index],
+            column="stratum",
+            value="",
         )
     return strata
 
@@ -288,7 +305,13 @@ def _areas_m2(table: Table) -> list[Fraction]:
         raise MissingColumn(file=table.name, table=table.zh, column=" / ".join(AREA_UNITS), present=table.header)
     if len(given) > 1:
         raise Contradiction(
-            "面积只能写在一列里", "areas must stand in one column only", file=table.name, row=1, first_row=1, column=given[1], value=given[0]
+            "面积只能写在一列里",
+            "areas must stand in one column only",
+            file=table.name,
+            row=1,
+            first_row=1,
+            column=given[1],
+            value=given[0],
         )
     column = given[0]
     return [Fraction(area) * AREA_UNITS[column] for area in table.decimals(column, AREA)]

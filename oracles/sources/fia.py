@@ -1,8 +1,9 @@
-"""The national forest inventory of the United States, as the FIA DataMart publishes it: one CSV per table, `RI_TREE.csv` and so on.
+"""The forest inventory of the United States as the FIA DataMart publishes it: a CSV per table, `RI_TREE.csv` and so on.
 
-Everything is metric from here on: the tables speak inches, feet, acres and pounds, and nothing past this reader does. The estimator is the
-post-stratified one of Bechtold & Patterson (eds.) 2005, "The Enhanced Forest Inventory and Analysis Program", USDA Forest Service GTR SRS-80,
-chapter 4 (Scott et al.), which is also what the R package rFIA computes for `tpa()` and `biomass()` of one evaluation.
+Everything is metric from here on: the tables speak inches, feet, acres and pounds, and nothing past this reader does.
+The estimator is the post-stratified one of Bechtold & Patterson (eds.) 2005, "The Enhanced Forest Inventory and
+Analysis Program", USDA Forest Service GTR SRS-80, chapter 4 (Scott et al.), which is also what the R package rFIA
+computes for `tpa()` and `biomass()` of one evaluation.
 """
 
 import math
@@ -21,8 +22,8 @@ from oracles.errors import (
     MissingFile,
     MissingValue,
     NoSuchEvaluation,
-    NothingMeasured,
     NotANumber,
+    NothingMeasured,
     TooFewPlots,
     UnknownReference,
     UnsupportedDesign,
@@ -38,7 +39,7 @@ KILOGRAMS_PER_POUND = 0.45359237
 SMALLEST_INCHES = 1.0
 """Live trees from this diameter on are tallied."""
 MICROPLOT_BELOW_INCHES = 5.0
-"""Thinner trees are tallied on the microplot only (four of 2.07 m radius), thicker ones on the subplot (four of 7.32 m)."""
+"""Thinner trees are tallied on microplots only (four, 2.07 m radius), thicker ones on subplots (four, 7.32 m)."""
 
 FOREST, LIVE = "1", "1"
 
@@ -64,7 +65,7 @@ class Basis(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LiveTrees:
-    """Live trees of 1 inch and more on forest land, tallied on one basis of one plot visit: sums per hectare, before adjustment."""
+    """Live trees of 1 inch and more on forest land, on one basis: sums per hectare of plot, before adjustment."""
 
     count: int = 0
     trees_per_hectare: float = 0.0
@@ -76,7 +77,10 @@ class LiveTrees:
 
 @dataclass(frozen=True, slots=True)
 class FiaVisit:
-    """One visit to one plot. `place` is the plot on the ground (state-unit-county-number), `cn` the visit, `previous_cn` the one before."""
+    """One visit to one plot.
+
+    `place` is the plot on the ground (state-unit-county-number), `cn` the visit, `previous_cn` the one before.
+    """
 
     cn: str
     place: str
@@ -97,7 +101,7 @@ class FiaVisit:
 
     @property
     def carbon_t_per_hectare(self) -> float:
-        """Carbon of live trees above and below ground per hectare of plot: FIA's own CARBON_AG and CARBON_BG, before adjustment."""
+        """Carbon of live trees above and below ground: FIA's own CARBON_AG + CARBON_BG, before adjustment."""
         return math.fsum(
             part
             for live in self.live.values()
@@ -173,10 +177,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class FiaEstimate:
-    """What one evaluation says of live trees of 1 inch and more on forest land; the per-hectare figures are per hectare of forest.
+    """What one evaluation says of live trees of 1 inch and more on forest land, per hectare of forest.
 
-    `plots` are the plots that tallied at least one such tree (rFIA's `nPlots_TREE`), `forest_plots` those with any forest land
-    (`nPlots_AREA`), `sampled_plots` all plots of the evaluation; zeros count in every mean.
+    `plots` are the plots that tallied at least one such tree (rFIA's `nPlots_TREE`), `forest_plots` those with any
+    forest land (`nPlots_AREA`), `sampled_plots` all plots of the evaluation; zeros count in every mean.
     """
 
     trees_per_hectare: Figure
@@ -190,11 +194,23 @@ class FiaEstimate:
 
 
 def read_fia(folder: Path) -> FiaInventory:
-    """Reads the eight tables of one state. Rows that are repeated identically are kept once, except trees: a tree twice is refused."""
+    """Reads the eight tables of one state.
+
+    Rows that are repeated identically are kept once, except trees: a tree twice is refused.
+    """
     state = _state(folder)
     files = {
         name: read_raw(folder / f"{state}_{name}.csv")
-        for name in ("PLOT", "COND", "TREE", "POP_EVAL", "POP_EVAL_TYP", "POP_ESTN_UNIT", "POP_STRATUM", "POP_PLOT_STRATUM_ASSGN")
+        for name in (
+            "PLOT",
+            "COND",
+            "TREE",
+            "POP_EVAL",
+            "POP_EVAL_TYP",
+            "POP_ESTN_UNIT",
+            "POP_STRATUM",
+            "POP_PLOT_STRATUM_ASSGN",
+        )
     }
     visits = _read_visits(files["PLOT"], files["COND"], files["TREE"])
     evaluations = _read_evaluations(files, visits)
@@ -233,12 +249,26 @@ def forest_hectares(inventory: FiaInventory, unit: EstimationUnit, stratum: FiaS
     return unit.area_hectares * stratum.weight * math.fsum(shares) / len(shares)
 
 
-# --- The estimator -----------------------------------------------------------------------------------------------------------------
+def remeasured(inventory: FiaInventory, first_year: int, last_year: int) -> tuple[tuple[FiaVisit, FiaVisit], ...]:
+    """The pairs of visits whose later inventory year lies in the window, forest at both, by place and then by date.
+
+    A plot that was forest at one of the visits only is a change of land use, not of stock, and is not among them.
+    """
+    pairs = (
+        (inventory.visits[visit.previous_cn], visit)
+        for visit in inventory.visits.values()
+        if first_year <= visit.inventory_year <= last_year and visit.previous_cn in inventory.visits
+    )
+    forest = (pair for pair in pairs if all(visit.forest_share > 0 for visit in pair))
+    return tuple(sorted(forest, key=lambda pair: (pair[1].place, pair[1].measured_on)))
+
+
+# --- The estimator --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Total:
-    """Totals over all estimation units of an attribute (y) and of forest area (x), with their variances and covariance."""
+    """Totals over all estimation units of an attribute (y) and of forest area (x), with variances and covariance."""
 
     y: float
     x: float
@@ -250,8 +280,8 @@ class _Total:
 def _total(inventory: FiaInventory, evaluation: Evaluation, attribute: str) -> _Total:
     """GTR SRS-80, chapter 4: the post-stratified total `A Σ W ȳ` and its variance.
 
-    `v = A²/n · [Σ W n_h v_h + Σ (1 − W) (n_h/n) v_h]` with `v_h = Σ(y − ȳ)²/(n_h (n_h − 1))`; the covariance is formed alike. The second sum is the
-    price of strata whose number of plots was left to chance.
+    `v = A²/n · [Σ W n_h v_h + Σ (1 − W) (n_h/n) v_h]` with `v_h = Σ(y − ȳ)²/(n_h (n_h − 1))`; the covariance is
+    formed alike. The second sum is the price of strata whose number of plots was left to chance.
     """
     parts: list[tuple[float, float, float, float, float]] = []
     for unit in evaluation.units:
@@ -289,15 +319,19 @@ def _adjusted_forest(visit: FiaVisit, stratum: FiaStratum) -> float:
     return math.fsum(stratum.adjustment[basis] * share for basis, share in visit.forest.items())
 
 
-# --- Reading -----------------------------------------------------------------------------------------------------------------------
+# --- Reading --------------------------------------------------------------------------------------
 
 
 def _state(folder: Path) -> str:
     if not folder.is_dir():
         raise MissingFile(file=str(folder), reason="not a folder")
-    states = sorted(match[1] for path in folder.iterdir() if (match := re.fullmatch(r"([A-Z]{2})_PLOT\.csv", path.name)))
+    states = sorted(
+        match[1] for path in folder.iterdir() if (match := re.fullmatch(r"([A-Z]{2})_PLOT\.csv", path.name))
+    )
     if not states:
-        raise MissingFile(file=str(folder / "XX_PLOT.csv"), reason="no FIA plot table; XX is the state, as in RI_PLOT.csv")
+        raise MissingFile(
+            file=str(folder / "XX_PLOT.csv"), reason="no FIA plot table; XX is the state, as in RI_PLOT.csv"
+        )
     if len(states) > 1:
         raise InvalidRequest(
             f"{folder} 里有多个州的表（{', '.join(states)}），每个文件夹只放一个州",
@@ -339,10 +373,14 @@ def _measured_on(table: Table, index: int) -> date:
     try:
         return date(int(year), int(month), int(day))
     except ValueError as failure:
-        raise NotANumber(file=table.name, row=table.rows[index], column="MEASYEAR/MEASMON/MEASDAY", value=f"{year}/{month}/{day}") from failure
+        raise NotANumber(
+            file=table.name, row=table.rows[index], column="MEASYEAR/MEASMON/MEASDAY", value=f"{year}/{month}/{day}"
+        ) from failure
 
 
-def _read_conditions(raw: RawFile, plots: Mapping[str, int]) -> tuple[dict[str, dict[Basis, float]], dict[tuple[str, str], str]]:
+def _read_conditions(
+    raw: RawFile, plots: Mapping[str, int]
+) -> tuple[dict[str, dict[Basis, float]], dict[tuple[str, str], str]]:
     """The forest share of each plot by basis, and the status of each condition."""
     table = _read(raw, "地类表", "PLT_CN CONDID COND_STATUS_CD CONDPROP_UNADJ PROP_BASIS")
     cns, ids, statuses = table.text("PLT_CN"), table.text("CONDID"), table.text("COND_STATUS_CD")
@@ -356,7 +394,9 @@ def _read_conditions(raw: RawFile, plots: Mapping[str, int]) -> tuple[dict[str, 
         if statuses[index] == FOREST:
             basis = Basis.MACROPLOT if bases[index] == Basis.MACROPLOT.value else Basis.SUBPLOT
             parts.setdefault(cns[index], {}).setdefault(basis, []).append(shares[index])
-    return {cn: {basis: math.fsum(listed) for basis, listed in by_basis.items()} for cn, by_basis in parts.items()}, status
+    return {
+        cn: {basis: math.fsum(listed) for basis, listed in by_basis.items()} for cn, by_basis in parts.items()
+    }, status
 
 
 def _read_trees(
@@ -370,7 +410,7 @@ def _read_trees(
     masses = [table.optional_numbers(column, _POUNDS) for column in ("DRYBIO_AG", "CARBON_AG", "CARBON_BG")]
     _refuse_repeated_trees(table)
 
-    tallies: dict[tuple[str, Basis], list[tuple[float, float, float, float, float]]] = {}
+    tallies: dict[tuple[str, Basis], list[list[float]]] = {}
     for index, (cn, diameter, per_acre) in enumerate(zip(cns, diameters, factors, strict=True)):
         _must_know(table, index, "PLT_CN", plots, "样地表", "the plot table")
         condition = status.get((cn, conditions[index]))
@@ -392,11 +432,13 @@ def _read_trees(
         stem_m2 = math.pi / 4 * (diameter * CENTIMETRES_PER_INCH / 100) ** 2
         basis = _basis(diameter, breakpoints[plots[cn]])
         tallies.setdefault((cn, basis), []).append(
-            (per_hectare, per_hectare * stem_m2, *(per_hectare * mass / 1000 for mass in kilograms))
+            [per_hectare, per_hectare * stem_m2, *(per_hectare * mass / 1000 for mass in kilograms)]
         )
     live: dict[str, dict[Basis, LiveTrees]] = {}
     for (cn, basis), trees in tallies.items():
-        live.setdefault(cn, {})[basis] = LiveTrees(len(trees), *(math.fsum(column) for column in zip(*trees, strict=True)))
+        live.setdefault(cn, {})[basis] = LiveTrees(
+            len(trees), *(math.fsum(column) for column in zip(*trees, strict=True))
+        )
     return live
 
 
@@ -424,7 +466,8 @@ def _read_evaluations(files: Mapping[str, RawFile], visits: Mapping[str, FiaVisi
         if method != "Post-Stratification":
             raise UnsupportedDesign(
                 f"评估 {table.columns['EVALID'][index]} 的估计方法是“{method}”，这里只有事后分层",
-                f"evaluation {table.columns['EVALID'][index]} was estimated by “{method}”; only post-stratification is available",
+                f"evaluation {table.columns['EVALID'][index]} was estimated by “{method}”;"
+                " only post-stratification is available",
             )
         if cn not in units:
             raise UnknownReference(
@@ -468,7 +511,9 @@ def _read_strata(
     points, plots = table.numbers("P1POINTCNT", _COUNT), table.integers("P2POINTCNT")
     adjustments = {basis: table.numbers(f"ADJ_FACTOR_{basis.value}", _FACTOR) for basis in Basis}
     kept = _kept_once(table, ("CN",))
-    assigned = _read_assignments(files["POP_PLOT_STRATUM_ASSGN"], visits, {table.columns["CN"][index] for index in kept})
+    assigned = _read_assignments(
+        files["POP_PLOT_STRATUM_ASSGN"], visits, {table.columns["CN"][index] for index in kept}
+    )
     strata: dict[str, list[FiaStratum]] = {}
     for index in kept:
         cn, unit = table.columns["CN"][index], table.columns["ESTN_UNIT_CN"][index]
@@ -489,7 +534,9 @@ def _read_strata(
             raise TooFewPlots(stratum=f"{table.columns['STRATUM_DESCR'][index]} ({code})", plots=len(members))
         adjustment = {basis: column[index] for basis, column in adjustments.items()}
         weight = points[index] / points_of_unit[unit]
-        strata.setdefault(unit, []).append(FiaStratum(code, table.columns["STRATUM_DESCR"][index], weight, adjustment, members))
+        strata.setdefault(unit, []).append(
+            FiaStratum(code, table.columns["STRATUM_DESCR"][index], weight, adjustment, members)
+        )
     return {cn: tuple(sorted(listed, key=lambda stratum: _as_number(stratum.code))) for cn, listed in strata.items()}
 
 
@@ -550,7 +597,12 @@ def _must_know(table: Table, index: int, column: str, known: Container[str], zh:
     value = table.columns[column][index]
     if value not in known:
         raise UnknownReference(
-            f"{zh}里没有这个编号", f"{en} does not have this number", file=table.name, row=table.rows[index], column=column, value=value
+            f"{zh}里没有这个编号",
+            f"{en} does not have this number",
+            file=table.name,
+            row=table.rows[index],
+            column=column,
+            value=value,
         )
 
 
@@ -558,7 +610,12 @@ def _pounds(table: Table, index: int, column: list[float | None]) -> float:
     pounds = column[index]
     if pounds is None:
         raise MissingValue(
-            "活立木缺少生物量或碳", "a live tree without biomass or carbon", file=table.name, row=table.rows[index], column="DRYBIO_AG/CARBON", value=""
+            "活立木缺少生物量或碳",
+            "a live tree without biomass or carbon",
+            file=table.name,
+            row=table.rows[index],
+            column="DRYBIO_AG/CARBON",
+            value="",
         )
     return pounds
 

@@ -1,13 +1,16 @@
-"""CSV files as columns of text, with the place of every cell, so that a fault can be named by file, row, column and value.
+"""CSV files as columns of text with the place of every cell: a fault is named by file, row, column and value.
 
-Rows count records from 1, the header being row 1: what a spreadsheet shows. Cells are trimmed; rows without any content are skipped.
-Everything is text until a reader asks for a number: an identifier such as `009` is never turned into 9.
+Rows count records from 1, the header being row 1: what a spreadsheet shows. Cells are trimmed; rows without any
+content are skipped. Everything is text until a reader asks for a number: an identifier such as `009` is never turned
+into 9.
 """
 
+import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Final, Never
 
 import numpy as np
@@ -33,12 +36,14 @@ STEMS: Final = {
     "wood_density": "wood_density",
     "above_ground": "above_ground_kg",
     "area": "area_ha / area_m2 / area_mu",
+    "quantity": "quantity_kg",
 }
 """Quantities that come with a unit, and the column each must be in."""
 
 UNITS: Final = frozenset(
-    "mm cm dm m km in inch inches ft feet yd mm2 cm2 m2 km2 ha hectare hectares acre acres ac sqft ft2 mu g kg t tonne tonnes lb lbs pounds "
-    "ton tons kgm3 kg_m3 gcm3 g_cm3 pcf".split()
+    {"mm", "cm", "dm", "m", "km", "in", "inch", "inches", "ft", "feet", "yd"}
+    | {"mm2", "cm2", "m2", "km2", "ha", "hectare", "hectares", "acre", "acres", "ac", "sqft", "ft2", "mu"}
+    | {"g", "kg", "t", "tonne", "tonnes", "lb", "lbs", "pounds", "ton", "tons", "kgm3", "kg_m3", "gcm3", "g_cm3", "pcf"}
 )
 """Suffixes that say a unit; a column `height_class` beside `height_m` says none and is left alone."""
 
@@ -73,22 +78,28 @@ class Table:
             for index, number in enumerate(self.optional_numbers(column, quantity))
         ]
 
-    def optional_numbers(self, column: str, quantity: Quantity | None = None) -> list[float | None]:
-        """The cells of a column as finite numbers, within the limits of `quantity` if there is one; an empty cell is None."""
+    def optional_numbers(self, column: str, quantity: Quantity) -> list[float | None]:
+        """The cells of a column as finite numbers within the limits of `quantity`; an empty cell is None."""
         cells = pl.Series(self.columns[column], dtype=pl.String)
         parsed = cells.cast(pl.Float64, strict=False)
         for index in ((cells != "") & ~parsed.is_finite().fill_null(False)).arg_true():
             self._refuse_number(index, column)
         numbers: list[float | None] = parsed.to_list()
-        if quantity is not None:
-            for index, number in enumerate(numbers):
-                if number is not None and not quantity.holds(number):
-                    self._refuse_range(index, column, quantity)
+        for index, number in enumerate(numbers):
+            if number is not None and not quantity.holds(number):
+                self._refuse_range(index, column, quantity)
         return numbers
 
     def decimals(self, column: str, quantity: Quantity) -> list[Decimal]:
-        """The cells of a column as exact decimals within the limits of `quantity`, none of them empty: for areas, weights and money."""
+        """The cells of a column as exact decimals within the limits of `quantity`, none empty."""
         return [self._decimal(index, column, quantity, cell) for index, cell in enumerate(self.text(column))]
+
+    def optional_decimals(self, column: str, quantity: Quantity) -> list[Decimal | None]:
+        """The same, where an empty cell is None."""
+        return [
+            self._decimal(index, column, quantity, cell) if cell else None
+            for index, cell in enumerate(self.columns[column])
+        ]
 
     def integers(self, column: str) -> list[int]:
         """The cells of a column as whole numbers, none of them empty."""
@@ -111,7 +122,9 @@ class Table:
         return int(cell)
 
     def _refuse_empty(self, index: int, column: str) -> Never:
-        raise MissingValue("空着，必须填写", "is empty and must not be", file=self.name, row=self.rows[index], column=column, value="")
+        raise MissingValue(
+            "空着，必须填写", "is empty and must not be", file=self.name, row=self.rows[index], column=column, value=""
+        )
 
     def _refuse_number(self, index: int, column: str) -> Never:
         raise NotANumber(file=self.name, row=self.rows[index], column=column, value=self.columns[column][index])
@@ -128,9 +141,15 @@ class Table:
 
 
 def read_table(
-    raw: RawFile, *, zh: str, required: Iterable[str], optional: Iterable[str] = (), stems: Iterable[str] = (), missing: str = ""
+    raw: RawFile,
+    *,
+    zh: str,
+    required: Iterable[str],
+    optional: Iterable[str] = (),
+    stems: Iterable[str] = (),
+    missing: str = "",
 ) -> Table:
-    """Reads the named columns of a CSV file; others are ignored, unless they are one of the `stems` in a unit we do not know.
+    """Reads the named columns of a CSV file. Others are ignored, unless they are one of `stems` in an unknown unit.
 
     `missing` is one more way in which this kind of file writes an empty cell, such as R's `NA`.
     """
@@ -139,7 +158,11 @@ def read_table(
     records = _records(raw.name, text)
     frame = pl.read_csv(io.BytesIO(text), has_header=False, infer_schema=False).fill_null("")
     if frame.height != records:
-        raise NotATable("引号或换行不成对，分不清行", "quotes or line ends do not match, the rows cannot be told apart", file=raw.name)
+        raise NotATable(
+            "引号或换行不成对，分不清行",
+            "quotes or line ends do not match, the rows cannot be told apart",
+            file=raw.name,
+        )
 
     header = [cell.strip() for cell in frame.row(0)]
     _check_header(raw.name, zh, header, required, optional, stems)
@@ -152,7 +175,23 @@ def read_table(
     cells = body.select(pl.col(column).str.strip_chars().alias(name) for name, column in wanted)
     if missing:
         cells = cells.with_columns(pl.all().replace(missing, ""))
-    return Table(raw.name, zh, tuple(header), tuple(body["row"].to_list()), {name: cells[name].to_list() for name in cells.columns})
+    return Table(
+        raw.name,
+        zh,
+        tuple(header),
+        tuple(body["row"].to_list()),
+        {name: cells[name].to_list() for name in cells.columns},
+    )
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
+    """Writes a CSV file whose bytes are the same on every machine."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    path.write_text(text.getvalue(), encoding="utf-8", newline="\n")
+    return path
 
 
 def _decode(raw: RawFile) -> bytes:
@@ -171,8 +210,8 @@ def _decode(raw: RawFile) -> bytes:
 def _records(name: str, content: bytes) -> int:
     """The number of records, each of which has as many cells as the header.
 
-    A row that lost its end (a broken download) would otherwise read as a tree that was not measured. Commas and line ends count where the
-    number of quotes before them is even, which is exact for RFC 4180 quoting.
+    A row that lost its end (a broken download) would otherwise read as a tree that was not measured. Commas and line
+    ends count where the number of quotes before them is even, which is exact for RFC 4180 quoting.
     """
     data = np.frombuffer(content, dtype=np.uint8)
     quotes = np.cumsum(data == ord('"'), dtype=np.int64)
@@ -200,7 +239,9 @@ def _check_header(
     name: str, zh: str, header: Sequence[str], required: Sequence[str], optional: Sequence[str], stems: Iterable[str]
 ) -> None:
     if len(header) == 1 and any(separator in header[0] for separator in ";\t，"):
-        raise NotATable("列之间要用半角逗号分隔", "columns must be separated by commas", file=name, row=1, value=header[0])
+        raise NotATable(
+            "列之间要用半角逗号分隔", "columns must be separated by commas", file=name, row=1, value=header[0]
+        )
     for column in header:
         if column and header.count(column) > 1:
             raise NotATable("这一列出现了两次", "this column stands there twice", file=name, row=1, column=column)
@@ -208,7 +249,9 @@ def _check_header(
     for stem in stems:
         absent = not any(column in header for column in STEMS[stem].split(" / "))
         for column in header:
-            is_one = column == stem or (column.startswith(f"{stem}_") and (absent or column.removeprefix(f"{stem}_") in UNITS))
+            is_one = column == stem or (
+                column.startswith(f"{stem}_") and (absent or column.removeprefix(f"{stem}_") in UNITS)
+            )
             if is_one and column not in expected:
                 raise UnknownUnit(file=name, column=column, expected=STEMS[stem])
     for column in required:

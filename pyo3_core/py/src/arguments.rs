@@ -80,13 +80,13 @@ impl<T: Element, D: Dimension> Values<'_, T, D> {
 
 /// Tells which array was expected, and what was given.
 fn other_array<T: Element, D: Dimension>(given: &Bound<'_, PyAny>) -> PyErr {
-    let expected = format!("expected C-contiguous {} in {} dimensions", T::get_dtype(given.py()), D::NDIM.unwrap_or(0));
+    let (dtype, dimensions) = (T::get_dtype(given.py()), D::NDIM.unwrap_or(0));
     let got = match given.cast::<PyUntypedArray>() {
         Ok(array) => {
-            let order = if array.is_c_contiguous() { "C-contiguous" } else { "not C-contiguous" };
-            format!("{order} {} in {} dimensions", array.dtype(), array.ndim())
+            let order = if array.is_c_contiguous() { "C-contiguous" } else { "scattered" };
+            format!("a {order} {}-dimensional array of {}", array.ndim(), array.dtype())
         }
         Err(_) => given.get_type().to_string(),
     };
-    PyTypeError::new_err(format!("{expected}, got {got}"))
+    PyTypeError::new_err(format!("expected a C-contiguous {dimensions}-dimensional array of {dtype}, got {got}"))
 }

@@ -15,8 +15,6 @@ clamped.
 The rules (S, R, A, L) and their numbers are those of ``tests/model.py``.
 """
 
-# ruff: noqa: N818 - a refusal is named by what is wrong.
-
 from collections.abc import Sequence
 from typing import Final, Literal, final
 

@@ -1,0 +1,76 @@
+"""`gongsheng …`: the commands of the ledger."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from gongsheng import demo as demonstration
+from gongsheng import service
+from ledger_service.domain.errors import LedgerError
+from oracles.commands import app as oracle_commands
+from oracles.errors import OracleError
+
+BAD_INPUT = 2
+
+app = typer.Typer(
+    help="共生账本 · The ledger that rural carbon and shared income can be trusted on.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(oracle_commands, name="oracle")
+
+
+@app.command()
+def demo(
+    inventory: Annotated[
+        Path | None,
+        typer.Option(
+            help="FIA 清查数据文件夹；不给则生成示范县 · folder of FIA tables; a generated county if not given"
+        ),
+    ] = None,
+    first_year: Annotated[int, typer.Option(help="复测首年（真实清查）· first year of later visits")] = 2009,
+    last_year: Annotated[int, typer.Option(help="复测末年（真实清查）· last year of later visits")] = 2018,
+    folder: Annotated[Path, typer.Option(help="状态文件夹，先清空 · folder of state, cleared first")] = Path(
+        "var/demo"
+    ),
+) -> None:
+    """从样地到银行回单，一次走完并对账 · The whole path, from plots to a reconciled bank statement."""
+    console = Console()
+    agrees = demonstration.run_demo(
+        folder, console=console, inventory=inventory, first_year=first_year, last_year=last_year
+    )
+    if not agrees:
+        console.print("[bold red]账目不符 · figures differ[/bold red]")
+        raise typer.Exit(1)
+    console.print(
+        f"\n下一步 · next: gongsheng up --folder {folder}  →  http://{service.HOST}:{service.PORT}/docs",
+        highlight=False,
+    )
+
+
+@app.command()
+def up(
+    folder: Annotated[Path, typer.Option(help="状态文件夹 · folder of state")] = Path("var/up"),
+    port: Annotated[int, typer.Option(help="服务端口 · port of the service")] = service.PORT,
+    chain_port: Annotated[int, typer.Option(help="内嵌链端口 · port of the embedded chain")] = service.CHAIN_PORT,
+) -> None:
+    """启动内嵌链、索引与服务，直到 Ctrl-C · Starts chain, indexer and service and leaves them running."""
+    service.run(folder, port=port, chain_port=chain_port, console=Console())
+
+
+def main() -> None:
+    """Runs a command. What a person can mend is one clear line; Ctrl-C is no failure of ours."""
+    try:
+        app()
+    except (LedgerError, OracleError) as failure:
+        print(failure, file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,791 @@
+"""Every event of the protocol, typed, and how it is read from the chain.
+
+A field is named as in the contract's interface, which is its manual, in snake case (`from` is `from_`). Identifiers
+stay 32 bytes here; `domain.identifiers.text_of` shows them.
+"""
+
+import keyword
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass
+from enum import IntEnum
+from functools import cache
+from typing import Any, Generic, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
+
+from eth_abi.abi import decode
+from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic
+from eth_utils.address import to_checksum_address
+from web3.exceptions import BlockNotFound
+from web3.types import LogReceipt
+
+from ledger_service.chain.artefacts import load_artefact
+from ledger_service.chain.client import Chain, ChainUnreachable
+from ledger_service.domain.agreements import LegKind
+from ledger_service.domain.books import Block, EventId, Record
+from ledger_service.domain.errors import LedgerError
+from ledger_service.domain.identifiers import Address
+from ledger_service.domain.pledges import PledgeState
+
+E = TypeVar("E")
+
+EVENTS: dict[str, type[Any]] = {}
+"""Every event by its name. Contracts that share a name share its fields."""
+
+
+class UnknownEvent(LedgerError):
+    """A contract of the deployment emitted what this version cannot read. Passing over it would be wrong."""
+
+    def __init__(self, contract: str, topic: str, block_number: int) -> None:
+        self.contract = contract
+        self.topic = topic
+        self.block_number = block_number
+        super().__init__(
+            f"区块 {block_number} 中合约 {contract} 发出未知事件 {topic}，请升级账本 · "
+            f"{contract} emitted the unknown event {topic} in block {block_number}: upgrade the ledger"
+        )
+
+
+class ChainMoved(LedgerError):
+    """The chain was reorganised while it was read. Reading again gives the new state."""
+
+    def __init__(self, block_number: int) -> None:
+        self.block_number = block_number
+        super().__init__(
+            f"读取过程中区块 {block_number} 被重组 · block {block_number} was reorganised while it was read"
+        )
+
+
+@dataclass_transform(frozen_default=True)
+def _event(of: type[E]) -> type[E]:
+    made = dataclass(frozen=True, slots=True)(of)
+    EVENTS[made.__name__] = made
+    return made
+
+
+# ROLES
+
+
+@_event
+class AuthorityUpdated:
+    authority: Address
+
+
+@_event
+class OperationScheduled:
+    operation_id: bytes
+    nonce: int
+    schedule: int
+    caller: Address
+    target: Address
+    data: bytes
+
+
+@_event
+class OperationExecuted:
+    operation_id: bytes
+    nonce: int
+
+
+@_event
+class OperationCanceled:
+    operation_id: bytes
+    nonce: int
+
+
+@_event
+class RoleLabel:
+    role_id: int
+    label: str
+
+
+@_event
+class RoleGranted:
+    role_id: int
+    account: Address
+    delay: int
+    since: int
+    new_member: bool
+
+
+@_event
+class RoleRevoked:
+    role_id: int
+    account: Address
+
+
+@_event
+class RoleAdminChanged:
+    role_id: int
+    admin: int
+
+
+@_event
+class RoleGuardianChanged:
+    role_id: int
+    guardian: int
+
+
+@_event
+class RoleGrantDelayChanged:
+    role_id: int
+    delay: int
+    since: int
+
+
+@_event
+class TargetClosed:
+    target: Address
+    closed: bool
+
+
+@_event
+class TargetFunctionRoleUpdated:
+    target: Address
+    selector: bytes
+    role_id: int
+
+
+@_event
+class TargetAdminDelayUpdated:
+    target: Address
+    delay: int
+    since: int
+
+
+@_event
+class EIP712DomainChanged:
+    pass
+
+
+# PARTICIPANTS
+
+
+class ParticipantKind(IntEnum):
+    """What a participant is, numbered as `IParticipants.Kind`."""
+
+    UNKNOWN = 0
+    """未知：nobody."""
+    HOUSEHOLD = 1
+    """农户."""
+    COOPERATIVE = 2
+    """合作社."""
+    BANK = 3
+    """银行."""
+    BUYER = 4
+    """买方."""
+    OPERATOR = 5
+    """运营方."""
+    TREASURY = 6
+    """财务与结算行."""
+    PROTOCOL = 7
+    """协议合约."""
+
+
+@_event
+class Admitted:
+    account: Address
+    kind: ParticipantKind
+    identity: bytes
+    by: Address
+
+
+@_event
+class BlockedChanged:
+    account: Address
+    blocked: bool
+    reason: bytes
+    by: Address
+
+
+# MONITORING
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """The rules of one feed."""
+
+    quorum: int
+    required_groups: int
+    challenge_window: int
+    maximum_lag: int
+    anchor_lag: int
+    spread_bps: int
+    cross_check_feed: bytes
+    minimum_value: int
+    maximum_value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one reporter signed."""
+
+    feed: bytes
+    subject: bytes
+    period_start: int
+    period_end: int
+    observed_at: int
+    valid_until: int
+    seq: int
+    value: int
+    uncertainty: int
+    share_root: bytes
+    share_count: int
+    evidence_root: bytes
+    methodology: bytes
+    qc_flags: int
+    config_digest: bytes
+
+
+@_event
+class FeedConfigured:
+    feed: bytes
+    config: Feed
+    config_digest: bytes
+    by: Address
+
+
+@_event
+class SignerChanged:
+    feed: bytes
+    signer: Address
+    old_group: int
+    new_group: int
+    config_digest: bytes
+    by: Address
+
+
+@_event
+class Anchored:
+    root: bytes
+    at: int
+    by: Address
+
+
+@_event
+class Reported:
+    round: bytes
+    signer: Address
+    result: bytes
+    group: int
+    report: Report
+
+
+@_event
+class Equivocated:
+    round: bytes
+    signer: Address
+    first: bytes
+    second: bytes
+
+
+@_event
+class CandidateReached:
+    round: bytes
+    feed: bytes
+    subject: bytes
+    result: bytes
+    value: int
+    uncertainty: int
+    share_root: bytes
+    share_count: int
+    evidence_root: bytes
+    methodology: bytes
+    final_from: int
+
+
+@_event
+class CandidateLost:
+    round: bytes
+    result: bytes
+    signer: Address
+
+
+@_event
+class Finalised:
+    round: bytes
+    feed: bytes
+    subject: bytes
+    result: bytes
+    value: int
+
+
+# CREDITS
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The terms of one project."""
+
+    feed: bytes
+    subject: bytes
+    agreement: bytes
+    leg: int
+    pool: Address
+    buffer: Address
+    buffer_bps: int
+
+
+@_event
+class ProjectRegistered:
+    project: bytes
+    terms: Project
+    by: Address
+
+
+@_event
+class BatchIssued:
+    batch: int
+    project: bytes
+    round: bytes
+    period_start: int
+    period_end: int
+    issued: int
+    buffered: int
+    serial_start: int
+    methodology: bytes
+    evidence_root: bytes
+    by: Address
+
+
+@_event
+class TransferSingle:
+    operator: Address
+    from_: Address
+    to: Address
+    id: int
+    value: int
+
+
+@_event
+class TransferBatch:
+    operator: Address
+    from_: Address
+    to: Address
+    ids: tuple[int, ...]
+    values: tuple[int, ...]
+
+
+@_event
+class ApprovalForAll:
+    account: Address
+    operator: Address
+    approved: bool
+
+
+@_event
+class URI:
+    value: str
+    id: int
+
+
+# VOUCHERS
+
+
+@_event
+class Minted:
+    bank_reference: bytes
+    to: Address
+    amount: int
+    by: Address
+
+
+@_event
+class RedemptionRequested:
+    redemption: int
+    holder: Address
+    amount: int
+    payee: bytes
+    by: Address
+
+
+@_event
+class RedemptionPaid:
+    redemption: int
+    holder: Address
+    amount: int
+    payment_reference: bytes
+    by: Address
+
+
+@_event
+class RedemptionReturned:
+    redemption: int
+    holder: Address
+    amount: int
+    reason: bytes
+    by: Address
+
+
+@_event
+class Transfer:
+    from_: Address
+    to: Address
+    value: int
+
+
+@_event
+class Approval:
+    owner: Address
+    spender: Address
+    value: int
+
+
+# REVENUE
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedLeg:
+    """One leg of a published version."""
+
+    kind: LegKind
+    bps: int
+    account: Address
+    purpose: bytes
+    feed: bytes
+    subject: bytes
+
+
+@_event
+class AgreementPublished:
+    agreement: bytes
+    version: int
+    effective_from: int
+    legs: tuple[PublishedLeg, ...]
+    by: Address
+
+
+@_event
+class RegisterOpened:
+    agreement: bytes
+    leg: int
+    period: int
+    round: bytes
+    root: bytes
+    total: int
+    count: int
+    by: Address
+
+
+@_event
+class IncomeReceived:
+    agreement: bytes
+    period: int
+    bank_reference: bytes
+    version: int
+    amount: int
+    received: int
+    by: Address
+
+
+@_event
+class PeriodClosed:
+    agreement: bytes
+    period: int
+    by: Address
+
+
+@_event
+class Claimed:
+    line: bytes
+    account: Address
+    index: int
+    amount: int
+    diverted: int
+    paid: int
+
+
+@_event
+class Collected:
+    line: bytes
+    account: Address
+    amount: int
+    diverted: int
+    paid: int
+
+
+@_event
+class SetAside:
+    account: Address
+    amount: int
+    balance: int
+
+
+@_event
+class Withdrawn:
+    account: Address
+    amount: int
+
+
+# PLEDGES
+
+
+@dataclass(frozen=True, slots=True)
+class Instalment:
+    """Principal that falls due."""
+
+    due_at: int
+    principal: int
+
+
+@dataclass(frozen=True, slots=True)
+class PledgeTerms:
+    """What holder and lender signed."""
+
+    holder: Address
+    lender: Address
+    agreement: bytes
+    leg: int
+    from_period: int
+    to_period: int
+    bps: int
+    principal: int
+    annual_rate_bps: int
+    schedule: tuple[Instalment, ...]
+    nonce: int
+    deadline: int
+
+
+@dataclass(frozen=True, slots=True)
+class Perfection:
+    """What makes a lien good against third parties."""
+
+    register_number: bytes
+    expiry: int
+    collection_account: bytes
+    debtor_notice: bytes
+
+
+@_event
+class Committed:
+    pledge: bytes
+    holder: Address
+    lender: Address
+    rank: int
+    terms: PledgeTerms
+    by: Address
+
+
+@_event
+class Perfected:
+    pledge: bytes
+    perfection: Perfection
+    by: Address
+
+
+@_event
+class Disbursed:
+    pledge: bytes
+    holder: Address
+    principal: int
+    by: Address
+
+
+@_event
+class Repayment:
+    pledge: bytes
+    lender: Address
+    by: Address
+    to_interest: int
+    to_principal: int
+    principal: int
+    interest: int
+
+
+@_event
+class StateChanged:
+    pledge: bytes
+    from_: PledgeState
+    to: PledgeState
+    by: Address
+
+
+@_event
+class Revoked:
+    pledge: bytes
+    by: Address
+
+
+# READING
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted(Generic[E]):
+    """An event, and where it stands."""
+
+    id: EventId
+    block: Block
+    transaction: str
+    contract: str
+    event: E
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a range of blocks says: its events in order, and the blocks that a later reading can be checked against."""
+
+    blocks: tuple[Block, ...]
+    """Those with events, and always the last of the range."""
+    emitted: tuple[Emitted[Any], ...]
+
+
+def head_number(chain: Chain) -> int:
+    """Number of the newest block."""
+    with reaching(chain):
+        return chain.w3.eth.block_number
+
+
+def block_at(chain: Chain, number: int) -> Block | None:
+    """The block with this number, or nothing beyond the newest one."""
+    with reaching(chain):
+        try:
+            block = chain.w3.eth.get_block(number)
+        except BlockNotFound:
+            return None
+    return Block(block["number"], block["hash"].to_0x_hex(), block["timestamp"])
+
+
+def read(chain: Chain, first: int, last: int) -> Reading:
+    """All events of the deployment in the blocks from `first` to `last`.
+
+    Raises:
+        ChainMoved: The chain was reorganised meanwhile; nothing that was read may be used.
+        UnknownEvent: A contract emitted what this version cannot read.
+    """
+    with reaching(chain):
+        addresses = {address: name for name, address in chain.deployment.contracts.items()}
+        logs = chain.w3.eth.get_logs(
+            {"fromBlock": first, "toBlock": last, "address": [to_checksum_address(each) for each in addresses]}
+        )
+    blocks: dict[int, Block] = {}
+    for number in sorted({last, *(log["blockNumber"] for log in logs)}):
+        block = block_at(chain, number)
+        if block is None:
+            raise ChainMoved(number)
+        blocks[number] = block
+
+    emitted = []
+    for log in sorted(logs, key=lambda log: (log["blockNumber"], log["logIndex"])):
+        block = blocks[log["blockNumber"]]
+        if log["blockHash"].to_0x_hex() != block.hash:
+            raise ChainMoved(block.number)
+        contract = addresses[log["address"]]
+        emitted.append(
+            Emitted(
+                id=EventId(chain.deployment.chain_id, block.hash, log["logIndex"]),
+                block=block,
+                transaction=log["transactionHash"].to_0x_hex(),
+                contract=contract,
+                event=_decoded(contract, log),
+            )
+        )
+    return Reading(tuple(blocks.values()), tuple(emitted))
+
+
+def record_of(emitted: Emitted[Any]) -> Record:
+    """The event as the books keep it."""
+    return Record(
+        id=emitted.id,
+        block=emitted.block,
+        transaction=emitted.transaction,
+        contract=emitted.contract,
+        name=type(emitted.event).__name__,
+        values=_json(emitted.event),
+    )
+
+
+def emitted_of(record: Record) -> Emitted[Any]:
+    """The event that the books kept."""
+    return Emitted(
+        id=record.id,
+        block=record.block,
+        transaction=record.transaction,
+        contract=record.contract,
+        event=_typed(EVENTS[record.name], record.values),
+    )
+
+
+@contextmanager
+def reaching(chain: Chain) -> Iterator[None]:
+    try:
+        yield
+    except OSError as broken:  # Whatever the HTTP client raises is one.
+        raise ChainUnreachable(str(getattr(chain.w3.provider, "endpoint_uri", ""))) from broken
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How one event lies in a log."""
+
+    name: str
+    topics: Mapping[str, str]
+    """ABI type by field, of what is indexed."""
+    data: Mapping[str, str]
+    """ABI type by field, of what is not."""
+
+
+@cache
+def _layouts(contract: str) -> Mapping[bytes, _Layout]:
+    layouts = {}
+    for item in load_artefact(contract).abi:
+        if item["type"] != "event":
+            continue
+        types = {_snake(entry["name"]): (entry["indexed"], collapse_if_tuple(entry)) for entry in item["inputs"]}
+        layouts[event_abi_to_log_topic(item)] = _Layout(  # type: ignore[arg-type]
+            name=item["name"],
+            topics={name: abi_type for name, (indexed, abi_type) in types.items() if indexed},
+            data={name: abi_type for name, (indexed, abi_type) in types.items() if not indexed},
+        )
+    return layouts
+
+
+def _snake(name: str) -> str:
+    snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return snake + "_" if keyword.iskeyword(snake) else snake
+
+
+def _decoded(contract: str, log: LogReceipt) -> Any:
+    topic, *indexed = log["topics"]
+    layout = _layouts(contract).get(bytes(topic))
+    if layout is None or layout.name not in EVENTS:
+        raise UnknownEvent(contract, topic.to_0x_hex(), log["blockNumber"])
+    values = {
+        name: decode([abi_type], bytes(word))[0]
+        for (name, abi_type), word in zip(layout.topics.items(), indexed, strict=True)
+    }
+    values |= zip(layout.data, decode(list(layout.data.values()), bytes(log["data"])), strict=True)
+    return _typed(EVENTS[layout.name], values)
+
+
+@cache
+def _hints(of: type) -> Mapping[str, Any]:
+    hints = get_type_hints(of)
+    return {field.name: hints[field.name] for field in fields(of)}
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    """A value of the type `hint`, out of what the ABI decoder or the books' JSON has for it."""
+    if isinstance(hint, type) and is_dataclass(hint):
+        hints = _hints(hint)
+        named = value if isinstance(value, Mapping) else dict(zip(hints, value, strict=True))
+        return hint(**{name: _typed(each, named[name]) for name, each in hints.items()})
+    if get_origin(hint) is tuple:
+        return tuple(_typed(get_args(hint)[0], each) for each in value)
+    if hint is bytes:
+        return bytes.fromhex(value[2:]) if isinstance(value, str) else bytes(value)
+    if hint is Address:
+        return to_checksum_address(value)
+    if hint is int or (isinstance(hint, type) and issubclass(hint, IntEnum)):
+        return hint(int(value))
+    return value
+
+
+def _json(value: Any) -> Any:
+    """JSON in which every number is text: a reader in any language keeps all its digits."""
+    if is_dataclass(value):
+        return {field.name: _json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [_json(each) for each in value]
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    return value if isinstance(value, bool | str) else str(int(value))

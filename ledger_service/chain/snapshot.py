@@ -1,0 +1,114 @@
+"""The contracts' own figures at one block, to be held against the books at the same block."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eth_typing import HexStr
+from web3.contract.contract import ContractFunction
+
+from ledger_service.chain.client import Chain
+from ledger_service.chain.events import reaching
+from ledger_service.chain.lines import line_id, line_tuple
+from ledger_service.domain.agreements import Line, Pot
+from ledger_service.domain.books import Block
+from ledger_service.domain.identifiers import Address, bytes32_of
+from ledger_service.domain.pledges import PledgeState
+from ledger_service.domain.units import Period
+
+_CALLS_PER_REQUEST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """What a pledge owes, in fen."""
+
+    principal: int
+    interest: int
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lien:
+    """One lien on an income, first rank first."""
+
+    pledge: bytes
+    lender: Address
+    bps: int
+    state: PledgeState
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What views of the contracts answer at one block."""
+
+    chain: Chain
+    block: Block
+
+    def voucher_supply(self) -> int:
+        """All vouchers, in fen."""
+        return int(self._ask(self._of("CnyVoucher").totalSupply()))
+
+    def vouchers_of(self, account: Address) -> int:
+        """Vouchers of an account, in fen."""
+        return int(self._ask(self._of("CnyVoucher").balanceOf(account)))
+
+    def received(self, pots: Sequence[Pot]) -> list[int]:
+        """Income of each pot, in fen."""
+        received_of = self._of("Revenue").receivedOf
+        return self._ask_all(received_of(bytes32_of(pot.agreement), pot.version, pot.period.value) for pot in pots)
+
+    def line_income(self, lines: Sequence[Line]) -> list[int]:
+        """What each line is owed so far, paid or not, in fen."""
+        return self._ask_all(self._of("Revenue").lineIncome(line_tuple(line)) for line in lines)
+
+    def paid(self, leaves: Sequence[tuple[Line, int]]) -> list[int]:
+        """What each leaf (line and index) has received, in fen."""
+        return self._ask_all(self._of("Revenue").paidOf(line_id(line), index) for line, index in leaves)
+
+    def set_aside(self, accounts: Sequence[Address]) -> list[int]:
+        """What `Revenue` keeps for each account, in fen."""
+        return self._ask_all(self._of("Revenue").setAsideOf(account) for account in accounts)
+
+    def debts(self, pledges: Sequence[bytes]) -> list[Debt]:
+        """What each pledge owes at the time of the block."""
+        return [Debt(*answer) for answer in self._ask_all(self._of("Pledges").debtOf(pledge) for pledge in pledges)]
+
+    def pledge_states(self, pledges: Sequence[bytes]) -> list[PledgeState]:
+        """Where each pledge stands."""
+        return [PledgeState(answer) for answer in self._ask_all(map(self._of("Pledges").stateOf, pledges))]
+
+    def batches_issued(self) -> list[int]:
+        """All credits of each batch from number 1, in kg CO2e."""
+        credits_ = self._of("CarbonCredits")
+        count = self._ask(credits_.batchCount())
+        return [answer[2] for answer in self._ask_all(credits_.batchOf(batch) for batch in range(1, count + 1))]
+
+    def credits_of(self, holdings: Sequence[tuple[Address, int]]) -> list[int]:
+        """Credits of each (account, batch), in kg CO2e."""
+        return self._ask_all(self._of("CarbonCredits").balanceOf(*holding) for holding in holdings)
+
+    def encumbrance(self, holder: Address, agreement: str, leg: int, period: Period) -> tuple[tuple[Lien, ...], int]:
+        """The liens on an income, first rank first, and the basis points of it that are free."""
+        view = self._of("Pledges").encumbrance
+        liens, free_bps = self._ask(view(holder, bytes32_of(agreement), leg, period.value))
+        return tuple(
+            Lien(bytes(pledge), Address(lender), bps, PledgeState(state)) for pledge, lender, bps, state in liens
+        ), free_bps
+
+    def _of(self, contract: str) -> Any:
+        return self.chain.contract(contract).functions
+
+    def _ask(self, call: ContractFunction) -> Any:
+        with reaching(self.chain):
+            return call.call(block_identifier=HexStr(self.block.hash))
+
+    def _ask_all(self, calls: Iterable[ContractFunction]) -> list[Any]:
+        asked = list(calls)
+        answers: list[Any] = []
+        for start in range(0, len(asked), _CALLS_PER_REQUEST):
+            with reaching(self.chain), self.chain.w3.batch_requests() as batch:
+                for call in asked[start : start + _CALLS_PER_REQUEST]:
+                    batch.add(call.call(block_identifier=HexStr(self.block.hash)))
+                answers += batch.execute()
+        return answers

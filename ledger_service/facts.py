@@ -1,0 +1,158 @@
+"""What stands now: agreements, rounds, pledges, redemptions. Worked out from the events on reading, never stored."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from ledger_service.chain.events import (
+    AgreementPublished,
+    CandidateReached,
+    Committed,
+    Disbursed,
+    Emitted,
+    Equivocated,
+    Finalised,
+    Perfected,
+    Perfection,
+    RedemptionPaid,
+    RedemptionRequested,
+    RedemptionReturned,
+    Repayment,
+    Reported,
+    StateChanged,
+    emitted_of,
+)
+from ledger_service.domain.bilingual import Words
+from ledger_service.domain.identifiers import Address, text_of
+from ledger_service.domain.pledges import Loan, PledgeState
+from ledger_service.store.books import Reader
+
+E = TypeVar("E")
+
+
+class RedemptionState(StrEnum):
+    """Where a redemption stands."""
+
+    REQUESTED = "requested"
+    """待付：the vouchers wait in escrow for the bank."""
+    PAID = "paid"
+    """已付：the bank has paid, the vouchers are burned."""
+    RETURNED = "returned"
+    """退回：the bank could not pay, the vouchers are back."""
+
+    @property
+    def words(self) -> Words:
+        return _REDEMPTION_WORDS[self]
+
+
+_REDEMPTION_WORDS = {
+    RedemptionState.REQUESTED: Words("待付", "requested"),
+    RedemptionState.PAID: Words("已付", "paid"),
+    RedemptionState.RETURNED: Words("退回", "returned"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """A holder's vouchers on their way to its bank account."""
+
+    requested: Emitted[RedemptionRequested]
+    state: RedemptionState = RedemptionState.REQUESTED
+    payment_reference: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pledge:
+    """A pledge, and what its loan owes according to the books."""
+
+    committed: Emitted[Committed]
+    state: PledgeState = PledgeState.COMMITTED
+    perfection: Perfection | None = None
+    loan: Loan | None = None
+    """As of its last repayment; nothing before disbursement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A final round: its result, and the report of every signer who stands behind it."""
+
+    finalised: Emitted[Finalised]
+    candidate: Emitted[CandidateReached]
+    reports: tuple[Emitted[Reported], ...]
+
+
+def emitted(reader: Reader, kind: type[E]) -> Iterator[Emitted[E]]:
+    """All events of one kind, in the order of the chain."""
+    return _emitted_any(reader, kind)
+
+
+def agreements(reader: Reader) -> Mapping[str, tuple[Emitted[AgreementPublished], ...]]:
+    """The published versions of every agreement, oldest first."""
+    published: dict[str, tuple[Emitted[AgreementPublished], ...]] = {}
+    for version in emitted(reader, AgreementPublished):
+        key = text_of(version.event.agreement)
+        published[key] = (*published.get(key, ()), version)
+    return published
+
+
+def redemptions(reader: Reader) -> Mapping[int, Redemption]:
+    """Every redemption by its number."""
+    found: dict[int, Redemption] = {}
+    for each in _emitted_any(reader, RedemptionRequested, RedemptionPaid, RedemptionReturned):
+        number = each.event.redemption
+        match each.event:
+            case RedemptionRequested():
+                found[number] = Redemption(each)
+            case RedemptionPaid(payment_reference=reference):
+                found[number] = replace(found[number], state=RedemptionState.PAID, payment_reference=reference)
+            case RedemptionReturned():
+                found[number] = replace(found[number], state=RedemptionState.RETURNED)
+    return found
+
+
+def pledges(reader: Reader) -> Mapping[bytes, Pledge]:
+    """Every pledge by its id, in the order of registration."""
+    found: dict[bytes, Pledge] = {}
+    for each in _emitted_any(reader, Committed, Perfected, Disbursed, Repayment, StateChanged):
+        at, identifier = each.block.timestamp, each.event.pledge
+        match each.event:
+            case Committed():
+                found[identifier] = Pledge(each)
+            case Perfected(perfection=perfection):
+                found[identifier] = replace(found[identifier], perfection=perfection)
+            case Disbursed(principal=principal):
+                rate_bps = found[identifier].committed.event.terms.annual_rate_bps
+                found[identifier] = replace(found[identifier], loan=Loan(principal, rate_bps, accrued_at=at))
+            case Repayment(to_interest=to_interest, to_principal=to_principal):
+                loan = found[identifier].loan
+                assert loan is not None, "a repayment comes after the disbursement"
+                loan = loan.after(at, to_interest=to_interest, to_principal=to_principal)
+                found[identifier] = replace(found[identifier], loan=loan)
+            case StateChanged(to=state):
+                found[identifier] = replace(found[identifier], state=state)
+    return found
+
+
+def final_rounds(reader: Reader) -> Mapping[bytes, Round]:
+    """Every final round by its id."""
+    candidates: dict[bytes, Emitted[CandidateReached]] = {}
+    reports: dict[bytes, dict[Address, Emitted[Reported]]] = {}
+    found: dict[bytes, Round] = {}
+    for each in _emitted_any(reader, Reported, Equivocated, CandidateReached, Finalised):
+        match event := each.event:
+            case Reported():
+                reports.setdefault(event.result, {})[event.signer] = each
+            case Equivocated():
+                # Its second report was emitted too, just before this event.
+                for result in (event.first, event.second):
+                    reports[result].pop(event.signer, None)
+            case CandidateReached():
+                candidates[event.round] = each
+            case Finalised():
+                found[event.round] = Round(each, candidates[event.round], tuple(reports[event.result].values()))
+    return found
+
+
+def _emitted_any(reader: Reader, *kinds: type[Any]) -> Iterator[Emitted[Any]]:
+    return map(emitted_of, reader.records(*(kind.__name__ for kind in kinds)))

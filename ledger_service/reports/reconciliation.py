@@ -1,0 +1,306 @@
+"""Chain = books = bank, figure by figure, with the settlement core as an independent fourth opinion."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ledger_service.bank import Direction, Statement, reference_bytes32
+from ledger_service.chain.client import Chain
+from ledger_service.chain.events import Claimed, Collected, Minted, RedemptionPaid, RegisterOpened, emitted_of
+from ledger_service.chain.snapshot import Snapshot
+from ledger_service.domain.agreements import Line
+from ledger_service.domain.bilingual import Words
+from ledger_service.domain.books import Account, AccountKind, Block, batch_of
+from ledger_service.domain.errors import LedgerError
+from ledger_service.domain.identifiers import Address, bytes32_of, text_of
+from ledger_service.domain.units import tonnes_text, yuan_text
+from ledger_service.facts import emitted, pledges
+from ledger_service.projection import REMEMBERED, Projection
+from ledger_service.settlement import RegisterFolder, open_register, paid_by_leaf
+from ledger_service.store.books import Books, Reader
+
+
+class BooksEmpty(LedgerError):
+    """Nothing was read from the chain yet."""
+
+    def __init__(self) -> None:
+        super().__init__("账簿尚未同步 · nothing was read from the chain into the books yet")
+
+
+class Check(Enum):
+    """What is compared. The order is that of the report."""
+
+    VOUCHER_SUPPLY = Words("凭证总额 = 结算账户余额", "voucher supply = balance of the settlement account")
+    """Chain, books and bank: the promise that every voucher is a fen in the bank."""
+    BANK_REFERENCE = Words("银行流水逐笔", "each bank reference")
+    """Books and bank, line by line; payments are negative."""
+    VOUCHER_BALANCE = Words("凭证余额逐户", "vouchers of each account")
+    """Chain and books."""
+    REVENUE_BALANCE = Words(
+        "收益合约余额 = 未付分成 + 尾差 + 代存", "vouchers in Revenue = unpaid legs + dust + set aside"
+    )
+    """Chain, and the books' own account of whom those vouchers belong to."""
+    SET_ASIDE = Words("代存逐户", "set aside for each account")
+    """Chain and books."""
+    RECEIVED = Words("入账（协议·版本·期）", "income of each agreement, version and period")
+    """Chain and books."""
+    LEG = Words("分成应付", "income of each leg")
+    """Chain and books; and the core's sum over all holders once a register's period is closed."""
+    CLOSED_WHOLE = Words("关账后各分成合计 = 入账", "legs of a closed period = its income")
+    """Chain and books: no fen is lost, none invented."""
+    HOLDER = Words("持有人已付", "paid to each holder")
+    """Chain, books, and the core's figure at the time of the holder's last claim; lenders included."""
+    PRINCIPAL = Words("质押贷款未偿本金", "outstanding principal of each pledge")
+    """Chain and books."""
+    INTEREST = Words("质押贷款应计利息", "accrued interest of each pledge")
+    """Chain, and the books' own calculation."""
+    BATCH = Words("批次签发量 = 各户合计", "credits issued = credits held, of each batch")
+    """Chain and books."""
+    CREDITS = Words("碳汇量余额逐户", "credits of each account and batch")
+    """Chain and books."""
+
+    @property
+    def shows_credits(self) -> bool:
+        """Whether its figures are kg CO2e; all others are fen."""
+        return self in (Check.BATCH, Check.CREDITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure as everybody who has an opinion of it says it, in fen or kg CO2e."""
+
+    check: Check
+    subject: str
+    chain: int | None = None
+    books: int | None = None
+    bank: int | None = None
+    core: int | None = None
+
+    @property
+    def difference(self) -> int:
+        """How far the highest opinion lies above the lowest."""
+        opinions = [figure for figure in (self.chain, self.books, self.bank, self.core) if figure is not None]
+        return max(opinions) - min(opinions)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """As a person reads it, in the order of `HEADER`."""
+        return _cells(self.check, self.subject, (self.chain, self.books, self.bank, self.core), self.difference)
+
+
+HEADER = (
+    Words("核对", "check"),
+    Words("对象", "subject"),
+    Words("链上", "chain"),
+    Words("账簿", "books"),
+    Words("银行", "bank"),
+    Words("核心", "core"),
+    Words("差额", "difference"),
+)
+"""Columns of a rendered row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """Every figure that was compared, at one block."""
+
+    block: Block
+    rows: tuple[Row, ...]
+
+    @property
+    def differences(self) -> tuple[Row, ...]:
+        """The rows on which not everybody agrees."""
+        return tuple(row for row in self.rows if row.difference)
+
+    @property
+    def differs(self) -> bool:
+        """Whether any figure differs."""
+        return bool(self.differences)
+
+    @property
+    def summary(self) -> tuple[tuple[str, ...], ...]:
+        """One rendered row for each check, in the order of `HEADER`: how many figures, their sums, the differences."""
+        return tuple(_summed(check, rows) for check in Check if (rows := [r for r in self.rows if r.check is check]))
+
+
+def _summed(check: Check, rows: Sequence[Row]) -> tuple[str, ...]:
+    def total(source: Callable[[Row], int | None]) -> int | None:
+        figures = [figure for row in rows if (figure := source(row)) is not None]
+        return sum(figures) if figures else None
+
+    count = len(rows)
+    sums = (
+        total(lambda row: row.chain),
+        total(lambda row: row.books),
+        total(lambda row: row.bank),
+        total(lambda row: row.core),
+    )
+    return _cells(check, f"{count} 项 · {count} in all", sums, sum(row.difference for row in rows))
+
+
+def _cells(check: Check, subject: str, figures: Iterable[int | None], difference: int) -> tuple[str, ...]:
+    shown = tonnes_text if check.shows_credits else yuan_text
+    return (
+        str(check.value),
+        subject,
+        *("" if figure is None else shown(figure) for figure in figures),
+        shown(difference),
+    )
+
+
+def reconcile(chain: Chain, books: Books, statement: Statement, registers: RegisterFolder) -> Reconciliation:
+    """Compares what the contracts, the books, the bank and the settlement core say, at the newest block in the books.
+
+    Args:
+        chain: The contracts.
+        books: Their books, synced.
+        statement: The bank's own statement.
+        registers: The registers of the lines that were paid from.
+
+    Raises:
+        BooksEmpty: The books were never synced.
+        RegisterMissing: A register that somebody was paid from is not there, so the core has no opinion.
+    """
+    with books.reading() as reader:
+        head = reader.head()
+        if head is None:
+            raise BooksEmpty
+        snapshot = Snapshot(chain, head)
+        rows = (
+            *_vouchers(snapshot, reader, statement),
+            *_references(reader, statement),
+            *_set_aside(snapshot, reader),
+            *_income(snapshot, reader, registers),
+            *_holders(snapshot, reader, registers),
+            *_loans(snapshot, reader),
+            *_credits(snapshot, reader),
+        )
+    order = list(Check)
+    return Reconciliation(head, tuple(sorted(rows, key=lambda row: order.index(row.check))))
+
+
+def _vouchers(snapshot: Snapshot, reader: Reader, statement: Statement) -> Iterator[Row]:
+    yield Row(
+        Check.VOUCHER_SUPPLY,
+        "CnyVoucher",
+        chain=snapshot.voucher_supply(),
+        books=reader.balance(Account(AccountKind.BANK)),
+        bank=statement.balance,
+    )
+    yield Row(
+        Check.REVENUE_BALANCE,
+        "Revenue",
+        chain=snapshot.vouchers_of(Address(snapshot.chain.deployment.contracts["Revenue"])),
+        books=-sum(
+            sum(reader.balances(kind).values()) for kind in (AccountKind.LEG, AccountKind.DUST, AccountKind.SET_ASIDE)
+        ),
+    )
+    held = {account.owner: -balance for (account, _), balance in reader.balances(AccountKind.VOUCHER).items()}
+    for owner, balance in held.items():
+        yield Row(Check.VOUCHER_BALANCE, owner, chain=snapshot.vouchers_of(Address(owner)), books=balance)
+
+
+def _references(reader: Reader, statement: Statement) -> Iterator[Row]:
+    booked = {each.event.bank_reference: each.event.amount for each in emitted(reader, Minted)}
+    booked |= {each.event.payment_reference: -each.event.amount for each in emitted(reader, RedemptionPaid)}
+    stated = {reference_bytes32(line.reference): line for line in statement.lines}
+    for reference in booked | stated:
+        line = stated.get(reference)
+        sign = -1 if line and line.direction is Direction.OUT else 1
+        yield Row(
+            Check.BANK_REFERENCE,
+            line.reference if line else text_of(reference),
+            books=booked.get(reference, 0),
+            bank=sign * line.amount.value if line else 0,
+        )
+
+
+def _set_aside(snapshot: Snapshot, reader: Reader) -> Iterator[Row]:
+    kept = {Address(account.owner): -sum_ for (account, _), sum_ in reader.balances(AccountKind.SET_ASIDE).items()}
+    for (owner, balance), on_chain in zip(kept.items(), snapshot.set_aside(list(kept)), strict=True):
+        yield Row(Check.SET_ASIDE, owner, chain=on_chain, books=balance)
+
+
+def _income(snapshot: Snapshot, reader: Reader, registers: RegisterFolder) -> Iterator[Row]:
+    projection = Projection(reader.records(*REMEMBERED))
+    opened = {
+        (each.event.agreement, each.event.leg, each.event.period): each.event
+        for each in emitted(reader, RegisterOpened)
+    }
+    for pot, received in zip(projection.pots, snapshot.received(projection.pots), strict=True):
+        booked = reader.balance(Account(AccountKind.RECEIVED, str(pot)))
+        yield Row(Check.RECEIVED, str(pot), chain=received, books=booked)
+
+        lines = projection.lines(pot)
+        incomes = snapshot.line_income(lines)
+        for line, income in zip(lines, incomes, strict=True):
+            unpaid = -reader.balance(Account(AccountKind.LEG, str(line)))
+            register = opened.get((bytes32_of(pot.agreement), line.leg, pot.period.value))
+            core = None
+            if register is not None and projection.is_closed(pot):
+                core = int(registers.load(register.root).statements(projection.line_income(line), closed=True).sum())
+            yield Row(
+                Check.LEG, str(line), chain=income, books=unpaid + sum(paid_by_leaf(reader, line).values()), core=core
+            )
+        if projection.is_closed(pot):
+            yield Row(Check.CLOSED_WHOLE, str(pot), chain=sum(incomes), books=booked)
+
+
+def _holders(snapshot: Snapshot, reader: Reader, registers: RegisterFolder) -> Iterator[Row]:
+    entitled = _entitled_when_paid(reader, registers)
+    booked = {
+        (line, index): amount
+        for line in sorted({line for line, _ in entitled})
+        for index, amount in paid_by_leaf(reader, line).items()
+    }
+    for leaf, paid in zip(booked, snapshot.paid(list(booked)), strict=True):
+        line, index = leaf
+        yield Row(Check.HOLDER, f"{line}/{index}", chain=paid, books=booked[leaf], core=entitled[leaf])
+
+
+def _entitled_when_paid(reader: Reader, registers: RegisterFolder) -> Mapping[tuple[Line, int], int]:
+    """What each paid leaf was entitled to when it was paid last: from receipts, agreement and register alone."""
+    projection = Projection()
+    statements: dict[tuple[Line, int, bool], NDArray[np.uint64]] = {}
+    entitled: dict[tuple[Line, int], int] = {}
+    for record in reader.records(*REMEMBERED, Claimed.__name__, Collected.__name__):
+        each = emitted_of(record)
+        match event := each.event:
+            case Claimed():
+                line = projection.line(event.line)
+                income, is_closed = projection.line_income(line), projection.is_closed(line.pot)
+                if (line, income, is_closed) not in statements:
+                    register = registers.load(open_register(reader, line).root)
+                    statements[line, income, is_closed] = register.statements(income, closed=is_closed)
+                entitled[line, event.index] = int(statements[line, income, is_closed][event.index])
+            case Collected():
+                line = projection.line(event.line)
+                entitled[line, 0] = projection.line_income(line)
+            case _:
+                projection.entry_of(each)
+    return entitled
+
+
+def _loans(snapshot: Snapshot, reader: Reader) -> Iterator[Row]:
+    found = pledges(reader)
+    for (identifier, pledge), debt in zip(found.items(), snapshot.debts(list(found)), strict=True):
+        name = text_of(identifier)
+        owed = reader.balance(Account(AccountKind.PRINCIPAL, name))
+        yield Row(Check.PRINCIPAL, name, chain=debt.principal, books=owed)
+        accrued = 0 if pledge.loan is None else pledge.loan.at(snapshot.block.timestamp).interest
+        yield Row(Check.INTEREST, name, chain=debt.interest, books=accrued)
+
+
+def _credits(snapshot: Snapshot, reader: Reader) -> Iterator[Row]:
+    held = {
+        (Address(account.owner), batch_of(asset)): -balance
+        for (account, asset), balance in reader.balances(AccountKind.CREDITS).items()
+    }
+    for batch, issued in enumerate(snapshot.batches_issued(), start=1):
+        in_hands = sum(amount for (_, of), amount in held.items() if of == batch)
+        yield Row(Check.BATCH, str(batch), chain=issued, books=in_hands)
+    for (owner, batch), on_chain in zip(held, snapshot.credits_of(list(held)), strict=True):
+        yield Row(Check.CREDITS, f"{batch}/{owner}", chain=on_chain, books=held[owner, batch])

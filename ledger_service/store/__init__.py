@@ -1,0 +1,1 @@
+"""The only place with SQL: tables, migrations, and the books that are kept in them."""

@@ -1,0 +1,95 @@
+"""`gongsheng demo`: the whole path, twice, killed half way, and on a real inventory."""
+
+from __future__ import annotations
+
+import csv
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Run, anvils_of, eventually
+
+INVENTORY = ROOT.parent / "shared" / "data" / "fia-ri"
+needs_inventory = pytest.mark.skipif(
+    not INVENTORY.is_dir(), reason=f"the real inventory is not beside the checkout: {INVENTORY.name}"
+)
+
+
+def _statement(folder: Path) -> list[dict[str, str]]:
+    with (folder / "bank" / "statement.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _paid(output: str) -> list[str]:
+    return re.findall(r"¥[0-9,]+\.[0-9]{2}", output)
+
+
+def test_demo_refuses_an_inventory_that_is_not_there_and_leaves_the_last_run_alone(
+    gongsheng: Run, tmp_path: Path
+) -> None:
+    kept = tmp_path / "demo" / "kept.txt"
+    kept.parent.mkdir()
+    kept.write_text("an earlier run")
+    refused = gongsheng("demo", "--folder", tmp_path / "demo", "--inventory", tmp_path / "nowhere")
+    assert refused.returncode == 2
+    assert "nowhere" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert kept.read_text() == "an earlier run"
+
+
+@needs_inventory
+def test_a_window_without_a_significant_change_issues_nothing_and_says_why(gongsheng: Run, tmp_path: Path) -> None:
+    run = gongsheng(
+        "demo", "--folder", tmp_path / "demo", "--inventory", INVENTORY, "--first-year", "2013", "--last-year", "2018"
+    )
+    assert run.returncode == 0, run.stderr
+    assert "Nothing is issued" in run.stdout
+    assert not (tmp_path / "demo" / "chain").exists()
+
+
+def test_demo_agrees_in_every_figure_and_does_the_same_again_after_it_was_killed(
+    gongsheng: Run, started, tmp_path: Path
+) -> None:
+    folder = tmp_path / "demo"
+    killed = started("demo", "--folder", folder)
+    for line in killed.stdout:
+        if "two sales arrive" in line:
+            break
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert eventually(lambda: not anvils_of(folder)), "the embedded chain outlived the demo"
+
+    first = gongsheng("demo", "--folder", folder)
+    assert first.returncode == 0, first.stdout + first.stderr
+    statement = _statement(folder)
+    second = gongsheng("demo", "--folder", folder)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert _paid(second.stdout) == _paid(first.stdout)
+    assert [row["amount_yuan"] for row in _statement(folder)] == [row["amount_yuan"] for row in statement]
+    assert not anvils_of(folder)
+
+    received = {row["reference"]: row["amount_yuan"] for row in statement if row["direction"] == "in"}
+    assert received["SALE-CARBON-0001"] == "8000000.00"
+    assert received["SALE-PRODUCT-0001"] == "1234567.89"
+    payments = [row for row in statement if row["direction"] == "out"]
+    assert len({row["counterparty"] for row in payments}) >= 200
+    assert "60 % was asked for" in first.stdout
+
+
+def test_two_demos_do_not_work_in_one_folder(gongsheng: Run, started, tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    first = started("demo", "--folder", folder)
+    assert eventually((folder / "chain").exists)
+    second = gongsheng("demo", "--folder", folder)
+    assert second.returncode == 2
+    assert "another process works in" in second.stderr
+    first.send_signal(signal.SIGINT)
+    first.wait(timeout=30)
+    assert eventually(lambda: not anvils_of(folder)), "Ctrl-C left the embedded chain behind"
+
+
+@needs_inventory
+def test_demo_agrees_on_a_real_inventory(gongsheng: Run, tmp_path: Path) -> None:
+    run = gongsheng("demo", "--folder", tmp_path / "demo", "--inventory", INVENTORY)
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -1,0 +1,66 @@
+"""People and things: accounts, a forest small enough to compute by hand, and the real inventory where it is at hand."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from eth_utils.crypto import keccak
+
+from oracles.evidence import RawFile
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+TREES = """plot_id,stratum,plot_area_m2,species,dbh_cm,height_m,wood_density
+P1,pine,400,Pinus,20.0,15.0,0.45
+P1,pine,400,Pinus,10.0,8.0,0.45
+P2,pine,400,Pinus,30.0,20.0,0.45
+P3,oak,500,Quercus,25.0,18.0,0.60
+P4,oak,500,Quercus,25.0,18.0,0.60
+P5,oak,500,,,,
+"""
+STRATA = "stratum,area_ha\npine,30\noak,10\n"
+
+
+@pytest.fixture
+def fia_ri() -> Path:
+    """The Rhode Island inventory, which lies beside the checkout or where GONGSHENG_FIA_RI says."""
+    folder = Path(os.environ.get("GONGSHENG_FIA_RI", REPOSITORY.parent / "shared" / "data" / "fia-ri"))
+    if not folder.is_dir():
+        pytest.skip("the Rhode Island inventory is not at ../shared/data/fia-ri; set GONGSHENG_FIA_RI to its folder")
+    return folder
+
+
+@pytest.fixture
+def accounts() -> tuple[str, ...]:
+    """Two hundred and ten accounts that belong to nobody."""
+    return tuple(f"0x{keccak(text=f'holder {number}')[-20:].hex()}" for number in range(210))
+
+
+@pytest.fixture
+def csv_file(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Writes text to a file of that name."""
+
+    def write(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8", newline="")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def trees_text() -> str:
+    """Two strata, five plots, one of them without trees."""
+    return TREES
+
+
+@pytest.fixture
+def strata_text() -> str:
+    return STRATA
+
+
+@pytest.fixture
+def raw() -> Callable[[str, str], RawFile]:
+    """A file as it was delivered, without a disk."""
+    return lambda name, text: RawFile(name, text.encode())
