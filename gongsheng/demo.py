@@ -39,7 +39,7 @@ from gongsheng.county import (
     fund_with_gas,
     open_county,
 )
-from gongsheng.lock import only_one
+from gongsheng.lock import LOCK_FILE, only_one
 from gongsheng.measuring import Measured
 from ledger_service.bank import (
     Direction,
@@ -73,6 +73,7 @@ CARBON_SALE, PRODUCT_SALE = Fen(800_000_000), Fen(123_456_789)
 PLEDGED = Bps(6_000)
 CARBON_SUBJECT, PRODUCT_SUBJECT = "carbon-pool-1", "mountain-tea"
 ORDERS_PER_TRANSACTION = 50
+COUNTY_FOLDER = "county"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def measure(folder: Path, inventory: Path | None, cast: Cast, first_year: int, l
     accounts = [holder.address for holder in cast.holders]
     if inventory is not None:
         return monitor_fia(inventory, accounts=accounts, seed=cast.seed, first_year=first_year, last_year=last_year)
-    county = write_county(folder / "county", seed=cast.seed, accounts=accounts)
+    county = write_county(folder / COUNTY_FOLDER, seed=cast.seed, accounts=accounts)
     return monitor_csv(
         county.first_trees,
         county.second_trees,
@@ -408,14 +409,6 @@ def run_demo(
     """
     cast = Cast(seed=SEED, holder_count=HOLDERS)
     with only_one(folder):
-        for old in folder.iterdir():
-            if old.name == ".lock":
-                continue
-            if old.is_dir():
-                shutil.rmtree(old)
-            else:
-                old.unlink()
-
         with act(console, "监测 · measuring the forest"):
             monitoring = measure(folder, inventory, cast, first_year, last_year)
             for line in monitoring.explain():
@@ -423,6 +416,8 @@ def run_demo(
         if monitoring.refusal is not None:
             console.print("\n不签发，演示到此为止 · Nothing is issued, and the demonstration ends here.")
             return True
+        # Whatever is wrong with the input was found by now, before an earlier run is removed.
+        clear(folder, keep=(LOCK_FILE, *([COUNTY_FOLDER] if inventory is None else [])))
         supply = weigh(folder, cast, monitoring.period_end)
 
         clock = max(monitoring.observed_at, *(weights.observed_at for weights in supply)) + 10 * DAY
@@ -431,6 +426,17 @@ def run_demo(
             _open_stage(folder, url, cast, console) as stage,
         ):
             return _play(stage, monitoring, supply)
+
+
+def clear(folder: Path, *, keep: Sequence[str]) -> None:
+    """Removes what an earlier run left, except what is named in `keep`."""
+    for old in folder.iterdir():
+        if old.name in keep:
+            continue
+        if old.is_dir():
+            shutil.rmtree(old)
+        else:
+            old.unlink()
 
 
 @contextmanager

@@ -10,6 +10,9 @@ from pathlib import Path
 from ledger_service.domain.errors import LedgerError
 
 
+LOCK_FILE = ".lock"
+
+
 class FolderInUse(LedgerError):
     """Another process works in the folder."""
 
@@ -25,7 +28,7 @@ class FolderInUse(LedgerError):
 def only_one(folder: Path) -> Iterator[None]:
     """Holds `folder` for the length of the block. The system frees it when the process dies, however it dies."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    with (folder / LOCK_FILE).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

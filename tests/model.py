@@ -188,7 +188,7 @@ def _require_slice(before: int, weight: int, total: int) -> None:
     require_amounts(before, weight, total)
     if total == 0:
         raise TotalIsZero
-    if before + weight > total + 1:
+    if before + weight > total:
         raise WeightAboveTotal(before, weight, total)
 
 

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_typing import HexStr
 from web3.contract.contract import ContractFunction
 
 from ledger_service.chain.client import Chain
-from ledger_service.chain.events import reaching
+from ledger_service.chain.events import ChainMoved, block_at, reaching
 from ledger_service.chain.lines import line_id, line_tuple
 from ledger_service.domain.agreements import Line, Pot
 from ledger_service.domain.books import Block
@@ -40,18 +39,27 @@ class Lien:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What views of the contracts answer at one block."""
+    """What views of the contracts answer at one block. Nodes are asked by its number, so check at the end."""
 
     chain: Chain
     block: Block
+
+    def require_current(self) -> None:
+        """Refuses what was answered if the block was reorganised meanwhile.
+
+        Raises:
+            ChainMoved: It was.
+        """
+        if block_at(self.chain, self.block.number) != self.block:
+            raise ChainMoved(self.block.number)
 
     def voucher_supply(self) -> int:
         """All vouchers, in fen."""
         return int(self._ask(self._of("CnyVoucher").totalSupply()))
 
-    def vouchers_of(self, account: Address) -> int:
-        """Vouchers of an account, in fen."""
-        return int(self._ask(self._of("CnyVoucher").balanceOf(account)))
+    def vouchers(self, accounts: Sequence[Address]) -> list[int]:
+        """Vouchers of each account, in fen."""
+        return self._ask_all(map(self._of("CnyVoucher").balanceOf, accounts))
 
     def received(self, pots: Sequence[Pot]) -> list[int]:
         """Income of each pot, in fen."""
@@ -68,11 +76,11 @@ class Snapshot:
 
     def set_aside(self, accounts: Sequence[Address]) -> list[int]:
         """What `Revenue` keeps for each account, in fen."""
-        return self._ask_all(self._of("Revenue").setAsideOf(account) for account in accounts)
+        return self._ask_all(map(self._of("Revenue").setAsideOf, accounts))
 
     def debts(self, pledges: Sequence[bytes]) -> list[Debt]:
         """What each pledge owes at the time of the block."""
-        return [Debt(*answer) for answer in self._ask_all(self._of("Pledges").debtOf(pledge) for pledge in pledges)]
+        return [Debt(*answer) for answer in self._ask_all(map(self._of("Pledges").debtOf, pledges))]
 
     def pledge_states(self, pledges: Sequence[bytes]) -> list[PledgeState]:
         """Where each pledge stands."""
@@ -101,7 +109,7 @@ class Snapshot:
 
     def _ask(self, call: ContractFunction) -> Any:
         with reaching(self.chain):
-            return call.call(block_identifier=HexStr(self.block.hash))
+            return call.call(block_identifier=self.block.number)
 
     def _ask_all(self, calls: Iterable[ContractFunction]) -> list[Any]:
         asked = list(calls)
@@ -109,6 +117,6 @@ class Snapshot:
         for start in range(0, len(asked), _CALLS_PER_REQUEST):
             with reaching(self.chain), self.chain.w3.batch_requests() as batch:
                 for call in asked[start : start + _CALLS_PER_REQUEST]:
-                    batch.add(call.call(block_identifier=HexStr(self.block.hash)))
+                    batch.add(call.call(block_identifier=self.block.number))
                 answers += batch.execute()
         return answers

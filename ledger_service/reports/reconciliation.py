@@ -13,7 +13,7 @@ from ledger_service.chain.events import Claimed, Collected, Minted, RedemptionPa
 from ledger_service.chain.snapshot import Snapshot
 from ledger_service.domain.agreements import Line
 from ledger_service.domain.bilingual import Words
-from ledger_service.domain.books import Account, AccountKind, Block, batch_of
+from ledger_service.domain.books import Account, AccountKind, Asset, Block, batch_of
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import Address, bytes32_of, text_of
 from ledger_service.domain.units import tonnes_text, yuan_text
@@ -48,7 +48,7 @@ class Check(Enum):
     RECEIVED = Words("入账（协议·版本·期）", "income of each agreement, version and period")
     """Chain and books."""
     LEG = Words("分成应付", "income of each leg")
-    """Chain and books; and the core's sum over all holders once a register's period is closed."""
+    """Chain, books, and the core: by the receipts, and once a register's period is closed the sum over all holders."""
     CLOSED_WHOLE = Words("关账后各分成合计 = 入账", "legs of a closed period = its income")
     """Chain and books: no fen is lost, none invented."""
     HOLDER = Words("持有人已付", "paid to each holder")
@@ -162,6 +162,7 @@ def reconcile(chain: Chain, books: Books, statement: Statement, registers: Regis
 
     Raises:
         BooksEmpty: The books were never synced.
+        ChainMoved: The books are behind a reorganisation: sync them again.
         RegisterMissing: A register that somebody was paid from is not there, so the core has no opinion.
     """
     with books.reading() as reader:
@@ -172,12 +173,12 @@ def reconcile(chain: Chain, books: Books, statement: Statement, registers: Regis
         rows = (
             *_vouchers(snapshot, reader, statement),
             *_references(reader, statement),
-            *_set_aside(snapshot, reader),
             *_income(snapshot, reader, registers),
             *_holders(snapshot, reader, registers),
             *_loans(snapshot, reader),
             *_credits(snapshot, reader),
         )
+        snapshot.require_current()
     order = list(Check)
     return Reconciliation(head, tuple(sorted(rows, key=lambda row: order.index(row.check))))
 
@@ -190,17 +191,27 @@ def _vouchers(snapshot: Snapshot, reader: Reader, statement: Statement) -> Itera
         books=reader.balance(Account(AccountKind.BANK)),
         bank=statement.balance,
     )
+    (in_revenue,) = snapshot.vouchers([Address(snapshot.chain.deployment.contracts["Revenue"])])
     yield Row(
         Check.REVENUE_BALANCE,
         "Revenue",
-        chain=snapshot.vouchers_of(Address(snapshot.chain.deployment.contracts["Revenue"])),
+        chain=in_revenue,
         books=-sum(
             sum(reader.balances(kind).values()) for kind in (AccountKind.LEG, AccountKind.DUST, AccountKind.SET_ASIDE)
         ),
     )
-    held = {account.owner: -balance for (account, _), balance in reader.balances(AccountKind.VOUCHER).items()}
-    for owner, balance in held.items():
-        yield Row(Check.VOUCHER_BALANCE, owner, chain=snapshot.vouchers_of(Address(owner)), books=balance)
+    yield from _by_owner(Check.VOUCHER_BALANCE, reader.balances(AccountKind.VOUCHER), snapshot.vouchers)
+    yield from _by_owner(Check.SET_ASIDE, reader.balances(AccountKind.SET_ASIDE), snapshot.set_aside)
+
+
+def _by_owner(
+    check: Check,
+    balances: Mapping[tuple[Account, Asset], int],
+    on_chain: Callable[[Sequence[Address]], Sequence[int]],
+) -> Iterator[Row]:
+    owed = {Address(account.owner): -balance for (account, _), balance in balances.items()}
+    for owner, figure in zip(owed, on_chain(list(owed)), strict=True):
+        yield Row(check, owner, chain=figure, books=owed[owner])
 
 
 def _references(reader: Reader, statement: Statement) -> Iterator[Row]:
@@ -218,12 +229,6 @@ def _references(reader: Reader, statement: Statement) -> Iterator[Row]:
         )
 
 
-def _set_aside(snapshot: Snapshot, reader: Reader) -> Iterator[Row]:
-    kept = {Address(account.owner): -sum_ for (account, _), sum_ in reader.balances(AccountKind.SET_ASIDE).items()}
-    for (owner, balance), on_chain in zip(kept.items(), snapshot.set_aside(list(kept)), strict=True):
-        yield Row(Check.SET_ASIDE, owner, chain=on_chain, books=balance)
-
-
 def _income(snapshot: Snapshot, reader: Reader, registers: RegisterFolder) -> Iterator[Row]:
     projection = Projection(reader.records(*REMEMBERED))
     opened = {
@@ -239,9 +244,9 @@ def _income(snapshot: Snapshot, reader: Reader, registers: RegisterFolder) -> It
         for line, income in zip(lines, incomes, strict=True):
             unpaid = -reader.balance(Account(AccountKind.LEG, str(line)))
             register = opened.get((bytes32_of(pot.agreement), line.leg, pot.period.value))
-            core = None
+            core = projection.line_income(line)
             if register is not None and projection.is_closed(pot):
-                core = int(registers.load(register.root).statements(projection.line_income(line), closed=True).sum())
+                core = int(registers.load(register.root).statements(core, closed=True).sum())
             yield Row(
                 Check.LEG, str(line), chain=income, books=unpaid + sum(paid_by_leaf(reader, line).values()), core=core
             )

@@ -34,6 +34,7 @@ from oracles.methodologies.registry import methodology
 from oracles.methodologies.sampling import t_two_sided_90
 from oracles.sources.csv_trees import read_inventory
 
+DIGEST = "2701e0fb640350036eaaef28be89eb1135607fd49340f66f31a8eca8c7681bce"
 HEADER = "plot_id,stratum,plot_area_m2,species,dbh_cm,height_m,wood_density,above_ground_kg\n"
 
 
@@ -102,8 +103,8 @@ def test_a_mean_of_45_328_from_34_plots_has_an_uncertainty_of_8_18_percent() -> 
 
 
 def test_chave_2014_equation_4() -> None:
-    """0.0673 · (0.6 · 20 · 30²)^0.976, by logarithms: ln = ln 0.0673 + 0.976 · ln 10,800 = 6.36591."""
-    assert chave2014_eq4_kg(dbh_cm=30, height_m=20, wood_density_g_cm3=0.6) == pytest.approx(581.6, abs=0.1)
+    """0.0673 · (0.6 · 20 · 30²)^0.976, by logarithms: ln = ln 0.0673 + 0.976 · ln 10,800 = 6.36581."""
+    assert chave2014_eq4_kg(dbh_cm=30, height_m=20, wood_density_g_cm3=0.6) == pytest.approx(581.6164, abs=1e-4)
 
 
 def test_roots_of_cairns_1997() -> None:
@@ -153,26 +154,18 @@ def test_discounted_never_exceeds_undiscounted(figure: float, u: float) -> None:
 
 
 def test_a_forest_by_hand(trees_text: str, strata_text: str) -> None:
-    """Five plots in two strata. The plot figures were computed outside this program and are written here as numbers."""
-    above = {
-        "P1": (0.0673 * (0.45 * 15 * 400) ** 0.976 + 0.0673 * (0.45 * 8 * 100) ** 0.976) / 1000 / 0.04,
-        "P2": 0.0673 * (0.45 * 20 * 900) ** 0.976 / 1000 / 0.04,
-        "P3": 0.0673 * (0.60 * 18 * 625) ** 0.976 / 1000 / 0.05,
-    }
-    assert above["P1"] == pytest.approx(4.2853, abs=1e-4)
-    assert above["P2"] == pytest.approx(10.9811, abs=1e-4)
-    assert above["P3"] == pytest.approx(7.3524, abs=1e-4)
+    """Five plots in two strata; the plot figures in t per hectare were computed with bc, to 12 decimals."""
+    above = {"P1": 4.283984548413, "P2": 10.980862446519, "P3": 7.352677916825}
     whole = {plot: 44 / 12 * 0.47 * (b + math.exp(-1.085 + 0.9256 * math.log(b))) for plot, b in above.items()}
     pine, oak = (whole["P1"] + whole["P2"]) / 2, 2 * whole["P3"] / 3
     variance_pine = (whole["P1"] - whole["P2"]) ** 2 / 2
     variance_oak = whole["P3"] ** 2 / 3
     mean = 0.75 * pine + 0.25 * oak
-    half_width = 2.353363 * math.sqrt(0.75**2 * variance_pine / 2 + 0.25**2 * variance_oak / 3)
+    half_width = 2.3533634348 * math.sqrt(0.75**2 * variance_pine / 2 + 0.25**2 * variance_oak / 3)
 
     result = stock_of(trees_text, strata_text)
-    assert result.above_ground_biomass_t_per_hectare == pytest.approx(
-        0.75 * (4.2853 + 10.9811) / 2 + 0.25 * 2 * 7.3524 / 3, abs=1e-3
-    )
+    above_ground = 0.75 * (above["P1"] + above["P2"]) / 2 + 0.25 * 2 * above["P3"] / 3
+    assert result.above_ground_biomass_t_per_hectare == pytest.approx(above_ground, rel=1e-11)
     assert result.stock_tco2e_per_hectare == pytest.approx(mean)
     assert result.half_width_percent == pytest.approx(100 * half_width / mean, rel=1e-6)
     assert result.half_width_percent > 30
@@ -200,6 +193,3 @@ def test_the_digest_names_the_parameters_and_the_choices() -> None:
     assert METHODOLOGY.digest(biomass="chave2014-eq4", plots="re-measured").hex() == DIGEST
     assert METHODOLOGY.digest(biomass="fia-carbon-ag-bg", plots="re-measured").hex() != DIGEST
     assert methodology("ar-tool14") is METHODOLOGY
-
-
-DIGEST = ""

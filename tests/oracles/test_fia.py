@@ -125,12 +125,11 @@ def test_a_missing_table_is_named(fia_folder: Callable[..., Path]) -> None:
         ("TREE", "114,12,1,2,2", "114,12,1,2,7", UnknownReference, (8, "CONDID", "7")),
         ("TREE", "6.0,600,300,60", "6.0,600,,60", MissingValue, (5, "DRYBIO_AG/CARBON", "")),
         ("PLOT", "2018,6,2,", "2018,13,2,", NotANumber, (7, "MEASYEAR/MEASMON/MEASDAY", "2018/13/2")),
-        ("PLOT", "11,1,2018", "11.5,1,2018x", NotANumber, (6, "INVYR", "2018x")),
+        ("PLOT", "11,1,2018", "11,1,2018x", NotANumber, (6, "INVYR", "2018x")),
         ("PLOT", "12,2,2018", "11,2,2018", Duplicate, (7, "CN", "11")),
         ("COND", "12,1,1,0.5", "12,1,1,1.5", OutOfRange, (8, "CONDPROP_UNADJ", "1.5")),
         ("COND", "12,1,1,0.5", "77,1,1,0.5", UnknownReference, (8, "PLT_CN", "77")),
         ("POP_PLOT_STRATUM_ASSGN", "S2,14", "S9,14", UnknownReference, (5, "STRATUM_CN", "S9")),
-        ("POP_PLOT_STRATUM_ASSGN", "S2,14\n", "", Contradiction, (3, "P2POINTCNT", "2")),
         ("POP_STRATUM", "S2,U1", "S2,U9", UnknownReference, (3, "ESTN_UNIT_CN", "U9")),
     ],
 )
@@ -148,8 +147,14 @@ def test_a_fault_in_a_table_is_named_by_file_row_column_and_value(
     assert (error.file, error.row, error.column, error.value) == (f"XX_{table}.csv", *fact)
 
 
+def test_a_plot_that_is_missing_from_its_stratum_is_noticed(fia_folder: Callable[..., Path]) -> None:
+    with pytest.raises(Contradiction, match="should have 2 plots, the assignment table has 1") as refused:
+        read_fia(fia_folder("POP_PLOT_STRATUM_ASSGN", "S2,14\n", ""))
+    assert (refused.value.file, refused.value.row, refused.value.column) == ("XX_POP_STRATUM.csv", 3, "P2POINTCNT")
+
+
 def test_another_estimation_method_is_not_treated_as_post_stratification(fia_folder: Callable[..., Path]) -> None:
-    with pytest.raises(UnsupportedDesign, match="441801.*Double Sampling"):
+    with pytest.raises(UnsupportedDesign, match=r"441801.*Double Sampling"):
         read_fia(fia_folder("POP_EVAL", "Post-Stratification", "Double Sampling for Stratification"))
 
 

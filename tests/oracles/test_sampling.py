@@ -20,11 +20,9 @@ from oracles.methodologies.sampling import (
 def sample(
     values: list[float], *, name: str = "pine", area: float = 1.0, shares: list[float] | None = None
 ) -> StratumSample:
-    listed = shares or [1.0] * len(values)
+    pairs = zip(values, shares or [1.0] * len(values), strict=True)
     return StratumSample(
-        name,
-        area,
-        tuple(Observation(f"P{i}", value, share) for i, (value, share) in enumerate(zip(values, listed, strict=True))),
+        name, area, tuple(Observation(f"P{number}", value, share) for number, (value, share) in enumerate(pairs))
     )
 
 

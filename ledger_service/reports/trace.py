@@ -1,0 +1,180 @@
+"""What an auditor asks: where does this fen come from? Walked back from a payment to what the reporters signed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ledger_service.chain.events import (
+    Anchored,
+    BatchIssued,
+    Claimed,
+    Collected,
+    Emitted,
+    IncomeReceived,
+    RedemptionPaid,
+    RedemptionRequested,
+    emitted_of,
+)
+from ledger_service.domain.agreements import LegKind, Line, Pot
+from ledger_service.domain.bilingual import Words
+from ledger_service.domain.books import EventId
+from ledger_service.domain.errors import LedgerError
+from ledger_service.domain.identifiers import Address, text_of
+from ledger_service.domain.units import Bps, Period, yuan_text
+from ledger_service.facts import agreements, emitted, final_rounds
+from ledger_service.projection import REMEMBERED, Projection
+from ledger_service.settlement import RegisterFolder, open_register
+from ledger_service.store.books import Reader
+
+
+class RedemptionUnknown(LedgerError):
+    """Nobody asked for a redemption with this number."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"没有编号为 {number} 的赎回 · there is no redemption {number}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that a step shows."""
+
+    name: Words
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One arrow of the path, walked backwards."""
+
+    title: Words
+    facts: tuple[Fact, ...]
+    event: EventId
+    transaction: str
+    """Where anyone can look it up."""
+
+
+def trace_redemption(reader: Reader, registers: RegisterFolder, number: int) -> tuple[Step, ...]:
+    """Walks back from a redemption: the bank's payment, then every claim that the holder's vouchers can come from.
+
+    Vouchers are alike, so the claims are all that the holder was paid before it asked, the newest first.
+
+    Raises:
+        RedemptionUnknown: There is no such redemption.
+        RegisterMissing: A register that the holder was paid from is not there.
+    """
+    requests = {each.event.redemption: each for each in emitted(reader, RedemptionRequested)}
+    if number not in requests:
+        raise RedemptionUnknown(number)
+    requested = requests[number]
+    steps = [_payment(each) for each in emitted(reader, RedemptionPaid) if each.event.redemption == number]
+    steps.append(_redemption(requested))
+    holder = requested.event.holder
+    claims = [each for each in claims_of(reader, holder) if _place(each) < _place(requested)]
+    for claim in reversed(claims):
+        steps += trace_claim(reader, registers, claim)
+    return tuple(steps)
+
+
+def claims_of(reader: Reader, holder: Address) -> tuple[Emitted[Any], ...]:
+    """Every claim that paid a holder, oldest first: from registers, and as the account of a leg."""
+    claims = map(emitted_of, reader.records(Claimed.__name__, Collected.__name__))
+    return tuple(claim for claim in claims if claim.event.account == holder)
+
+
+def trace_claim(reader: Reader, registers: RegisterFolder, claim: Emitted[Any]) -> tuple[Step, ...]:
+    """Walks back from a claim: line, receipts, agreement, and for a register its leaf, round, evidence and signers.
+
+    Args:
+        reader: The books.
+        registers: Where the register is kept.
+        claim: A `Claimed` or `Collected` event.
+
+    Raises:
+        RegisterMissing: The register is not there.
+    """
+    earlier = (record for record in reader.records(*REMEMBERED) if _place(emitted_of(record)) < _place(claim))
+    projection = Projection(earlier)
+    line = projection.line(claim.event.line)
+    return (
+        _claim(claim, projection, line),
+        *(_receipt(each) for each in emitted(reader, IncomeReceived) if _pot(each) == line.pot and _place(each) < _place(claim)),
+        _agreement(reader, line),
+        *(_register(reader, registers, claim, line) if isinstance(claim.event, Claimed) else ()),
+    )
+
+
+def _place(each: Emitted[Any]) -> tuple[int, int]:
+    return each.block.number, each.id.log_index
+
+
+def _pot(receipt: Emitted[IncomeReceived]) -> Pot:
+    return Pot(text_of(receipt.event.agreement), receipt.event.version, Period(receipt.event.period))
+
+
+def _step(each: Emitted[Any], title: Words, *facts: tuple[str, str, object]) -> Step:
+    at = _moment(each.block.timestamp)
+    shown = (*facts, ("时间", "time", at), ("区块", "block", each.block.number))
+    return Step(title, tuple(Fact(Words(zh, en), str(value)) for zh, en, value in shown), each.id, each.transaction)
+
+
+def _payment(each: Emitted[RedemptionPaid]) -> Step:
+    return _step(
+        each,
+        Words("银行付款", "bank payment"),
+        ("付款流水号", "payment reference", text_of(each.event.payment_reference)),
+        ("金额", "amount", yuan_text(each.event.amount)),
+        ("确认人", "confirmed by", each.event.by),
+    )
+
+
+def _redemption(each: Emitted[RedemptionRequested]) -> Step:
+    return _step(
+        each,
+        Words("凭证赎回", "redemption of vouchers"),
+        ("编号", "number", each.event.redemption),
+        ("持有人", "holder", each.event.holder),
+        ("金额", "amount", yuan_text(each.event.amount)),
+        ("收款账户承诺", "commitment to the bank account", _hex(each.event.payee)),
+    )
+
+
+def _claim(each: Emitted[Any], projection: Projection, line: Line) -> Step:
+    return _step(
+        each,
+        Words("领取分成", "claim"),
+        ("持有人", "holder", each.event.account),
+        ("金额", "amount", yuan_text(each.event.amount)),
+        ("其中付给出借人", "of which to lenders", yuan_text(each.event.diverted)),
+        ("累计已付", "paid in all", yuan_text(each.event.paid)),
+        ("分成", "line", line),
+        ("分成当时应付", "income of the line then", yuan_text(projection.line_income(line))),
+        ("当时已关账", "closed then", "是 yes" if projection.is_closed(line.pot) else "否 no"),
+    )
+
+
+def _receipt(each: Emitted[IncomeReceived]) -> Step:
+    return _step(
+        each,
+        Words("银行入账", "receipt"),
+        ("银行流水号", "bank reference", text_of(each.event.bank_reference)),
+        ("金额", "amount", yuan_text(each.event.amount)),
+        ("累计入账", "received in all", yuan_text(each.event.received)),
+        ("记账人", "recorded by", each.event.by),
+    )
+
+
+def _agreement(reader: Reader, line: Line) -> Step:
+    published = agreements(reader)[line.pot.agreement][line.pot.version - 1]
+    legs = published.event.legs
+    return _step(
+        published,
+        Words("分配协议", "agreement"),
+        ("协议", "agreement", line.pot.agreement),
+        ("版本", "version", published.event.version),
+        ("生效", "in force from", _moment(published.event.effective_from)),
+        ("各分成", "legs", " + ".join(str(Bps(leg.bps)) for leg in legs)),
+        ("本分成", "this leg", f"{line.leg}: {Bps(legs[line.leg].bps)} {legs[line.leg].kind.name.lower()}"),
+        ("发布人", "published by", published.event.by),
+    )

@@ -1,0 +1,140 @@
+"""Brownie's tests of the contracts: `scripts/test_contracts` runs them.
+
+The chain has a port of its own and starts at a fixed moment, so that neither another node nor the clock of this machine
+makes a difference.
+"""
+
+import gc
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "contracts"), str(ROOT / "tests"), str(ROOT)]
+
+if find_spec("brownie") is None:  # Brownie has an environment of its own.
+    collect_ignore_glob = ["test_*.py"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if find_spec("brownie") is None:
+        return
+    from brownie._config import CONFIG
+    from world import GENESIS
+
+    from ledger_service.chain.compiler import compile_contracts
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    network = CONFIG.networks["development"]
+    network["cmd"] = f"anvil --timestamp {GENESIS}"
+    # Traces of every step are for coverage; without it they would triple the time of a refusal.
+    network["cmd_settings"] |= {"port": port, "steps_tracing": bool(config.getoption("--coverage"))}
+    # A terminated run stops its chain, as an interrupted one does.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    compile_contracts()
+    # Brownie collects garbage after every test; the compiled project is none.
+    gc.freeze()
+
+
+# THE CHAIN
+
+
+@pytest.fixture(autouse=True)
+def _isolation(fn_isolation: None) -> None:
+    """What a test did is undone."""
+
+
+@pytest.fixture(scope="module")
+def deployed(module_isolation: None) -> Any:
+    """The protocol with nothing in it."""
+    from world import deployed
+
+    return deployed()
+
+
+@pytest.fixture(scope="module")
+def county(deployed: Any) -> Any:
+    """The protocol in use: participants, feeds, agreements and a project."""
+    from world import settle
+
+    settle(deployed)
+    return deployed
+
+
+@pytest.fixture(scope="module")
+def clock(deployed: Any) -> Any:
+    return deployed.clock
+
+
+@pytest.fixture(scope="module")
+def participants(county: Any) -> Any:
+    return county.participants
+
+
+@pytest.fixture(scope="module")
+def oracle(county: Any) -> Any:
+    return county.oracle
+
+
+@pytest.fixture(scope="module")
+def voucher(county: Any) -> Any:
+    return county.voucher
+
+
+@pytest.fixture(scope="module")
+def revenue(county: Any) -> Any:
+    return county.revenue
+
+
+@pytest.fixture(scope="module")
+def pledges(county: Any) -> Any:
+    return county.pledges
+
+
+@pytest.fixture(scope="module")
+def credits(county: Any) -> Any:
+    return county.credits
+
+
+# PEOPLE
+
+
+def _person(name: str) -> Any:
+    @pytest.fixture(scope="session", name=name.replace("-", "_"))
+    def account() -> Iterator[Any]:
+        from world import person
+
+        return person(name)
+
+    return account
+
+
+committee = _person("committee")
+operator = _person("operator")
+treasurer = _person("treasurer")
+guardian = _person("guardian")
+auditor = _person("auditor")
+relayer = _person("relayer")
+cooperative = _person("cooperative")
+household = _person("household")
+village = _person("village")
+city = _person("city")
+laboratory = _person("laboratory")
+bank = _person("bank")
+second_bank = _person("second-bank")
+buyer = _person("buyer")
+pool = _person("pool")
+buffer = _person("buffer")
+sensors = _person("sensors")
+second_sensors = _person("second-sensors")
+verifier = _person("verifier")
+remote_sensing = _person("remote-sensing")
+weighbridge = _person("weighbridge")

@@ -1,0 +1,398 @@
+"""One monitoring period: what keeps it from being issued, then what is issued and where it comes from."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from oracles.errors import (
+    InvalidMonitoring,
+    InvalidRequest,
+    NoSuchEvaluation,
+    NothingMeasured,
+    OutOfRange,
+    TooFewPlots,
+    UnknownReference,
+)
+from oracles.evidence import evidence_root
+from oracles.methodologies.ar_tool14 import tco2e_per_hectare
+from oracles.monitoring import Monitoring, monitor_csv, monitor_fia
+from oracles.periods import PlotChange, VisitFigure, assemble
+
+HEADER = "plot_id,stratum,plot_area_m2,tree_id,species,dbh_cm,height_m,wood_density,above_ground_kg\n"
+START, END = 1_593_561_600, 1_751_328_000
+FIRST_KG = {"P1": 1000, "P2": 1200, "P3": 900, "P4": 800, "P5": 700}
+GROWN_KG = {"P1": 1500, "P2": 1720, "P3": 1390, "P4": 1250, "P5": 1170}
+STRATUM = {"P1": "pine", "P2": "pine", "P3": "pine", "P4": "oak", "P5": "oak"}
+STRATA = "stratum,area_ha\npine,30\noak,10\n"
+PARCELS = "parcel_id,stratum,area_ha,holder\nA,pine,10,coop-01\nB,pine,20,hh-0001\nC,oak,4,hh-0002\nD,oak,6,coop-01\n"
+HOLDERS = "holder,account\n" + "".join(
+    f"{name},0x{byte * 20}\n" for name, byte in (("coop-01", "cc"), ("hh-0001", "aa"), ("hh-0002", "bb"))
+)
+
+
+def sheet(masses: dict[str, float | None], *, dbh_cm: float = 20.0) -> str:
+    """A tally sheet with one weighed tree per plot of 1,000 m²; None is a plot without trees."""
+    rows = (
+        f"{plot},{STRATUM[plot]},1000,1,Pinus,{dbh_cm},,,{kg}\n"
+        if kg is not None
+        else f"{plot},{STRATUM[plot]},1000,,,,,,\n"
+        for plot, kg in masses.items()
+    )
+    return HEADER + "".join(rows)
+
+
+@pytest.fixture
+def period(csv_file: Callable[[str, str], Path]) -> Callable[..., Monitoring]:
+    """A pool of four parcels and five plots; any of its files can be another."""
+
+    def monitor(**other: object) -> Monitoring:
+        texts = {
+            "first_trees": sheet(FIRST_KG),
+            "second_trees": sheet(GROWN_KG, dbh_cm=24.0),
+            "strata": STRATA,
+            "parcels": PARCELS,
+            "holders": HOLDERS,
+        }
+        files = {name: csv_file(f"{name}.csv", str(other.pop(name, text))) for name, text in texts.items()}
+        if "canopy" in other:
+            files["canopy"] = csv_file("canopy.csv", str(other.pop("canopy")))
+        settings = {"subject": "pool-1", "period_start": START, "period_end": END, **other}
+        return monitor_csv(**files, **settings)  # type: ignore[arg-type]
+
+    return monitor
+
+
+# --- Refusals ------------------------------------------------------------------------------------
+
+
+def test_a_window_whose_change_is_not_significant_issues_nothing_and_says_why(
+    fia_ri: Path, accounts: tuple[str, ...]
+) -> None:
+    """Rhode Island, later visits 2013–2018: the folder's README gives a half-width of 104 % unweighted."""
+    monitoring = monitor_fia(fia_ri, accounts=accounts, seed=7, first_year=2013)
+    assert monitoring.change.undiscounted > 0
+    assert monitoring.change.half_width_fraction > 1
+    assert monitoring.refusal is not None
+    assert "变化不显著" in monitoring.refusal
+    assert "not significant: its 90 % half-width is 123.2 % of it" in monitoring.refusal
+    assert monitoring.credited_kg == monitoring.cross_check_kg == 0
+    assert monitoring.holders == ()
+    assert all(parcel.credited_kg == 0 for parcel in monitoring.parcels)
+    assert monitoring.explain()[-1] == monitoring.refusal
+
+
+def test_significance_ends_where_the_half_width_reaches_the_change(period: Callable[..., Monitoring]) -> None:
+    monitoring = period()
+    for u, issued in ((0.999, True), (1.0, False), (1.001, False)):
+        assert _with_half_width(monitoring, u).credited_kg > 0 if issued else _with_half_width(monitoring, u).refusal
+
+
+def test_a_loss_is_a_reversal_and_never_an_issuance(period: Callable[..., Monitoring]) -> None:
+    monitoring = period(first_trees=sheet(GROWN_KG), second_trees=sheet(FIRST_KG))
+    assert monitoring.change.undiscounted < 0
+    assert "逆转" in str(monitoring.refusal)
+    assert "a reversal" in str(monitoring.refusal)
+    assert monitoring.credited_kg == 0
+
+
+def test_leakage_is_subtracted_to_the_kilogram_and_nothing_remains_below_one(period: Callable[..., Monitoring]) -> None:
+    credited = period().credited_kg
+    assert period(leakage_kg=1000).credited_kg == credited - 1000
+    assert period(leakage_kg=credited - 1).credited_kg == 1
+    exhausted = period(leakage_kg=credited)
+    assert exhausted.credited_kg == 0
+    assert "leakage" in str(exhausted.refusal)
+    with pytest.raises(InvalidRequest):
+        period(leakage_kg=-1)
+
+
+def test_the_second_survey_copied_from_the_first_has_no_change_to_report(period: Callable[..., Monitoring]) -> None:
+    with pytest.raises(NothingMeasured):
+        period(second_trees=sheet(FIRST_KG))
+
+
+def test_a_plot_that_was_not_measured_again_is_named(period: Callable[..., Monitoring]) -> None:
+    fewer = {plot: kg for plot, kg in GROWN_KG.items() if plot != "P3"}
+    with pytest.raises(UnknownReference, match=r"如 P3.*such as P3") as refused:
+        period(second_trees=sheet(fewer))
+    assert refused.value.file == "second/second_trees.csv"
+    with pytest.raises(UnknownReference, match="such as P3") as refused:
+        period(first_trees=sheet(fewer))
+    assert refused.value.file == "first/first_trees.csv"
+
+
+def test_a_plot_that_moved_to_another_stratum_or_changed_its_size_is_refused(period: Callable[..., Monitoring]) -> None:
+    with pytest.raises(UnknownReference, match="plot P3 differs") as refused:
+        period(second_trees=sheet(GROWN_KG).replace("P3,pine", "P3,oak"))
+    assert (refused.value.column, refused.value.value) == ("stratum", "oak")
+    with pytest.raises(UnknownReference, match="plot P3 differs") as refused:
+        period(second_trees=sheet(GROWN_KG).replace("P3,pine,1000", "P3,pine,900"))
+    assert refused.value.column == "plot_area_m2"
+
+
+def test_a_stratum_with_one_re_measured_plot_is_refused(period: Callable[..., Monitoring]) -> None:
+    without = {plot: kg for plot, kg in FIRST_KG.items() if plot != "P5"}
+    grown = {plot: kg for plot, kg in GROWN_KG.items() if plot != "P5"}
+    with pytest.raises(TooFewPlots, match="“oak”"):
+        period(first_trees=sheet(without), second_trees=sheet(grown))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "column", "value"),
+    [("A,pine", "A,bamboo", "stratum", "bamboo"), ("20,hh-0001", "20,hh-9999", "holder", "hh-9999")],
+)
+def test_a_parcel_that_points_to_nothing_is_refused(
+    period: Callable[..., Monitoring], old: str, new: str, column: str, value: str
+) -> None:
+    with pytest.raises(UnknownReference) as refused:
+        period(parcels=PARCELS.replace(old, new))
+    assert (refused.value.file, refused.value.column, refused.value.value) == ("parcels/parcels.csv", column, value)
+
+
+def test_parcels_that_are_not_all_of_their_stratum_are_refused(period: Callable[..., Monitoring]) -> None:
+    with pytest.raises(OutOfRange, match="add up to 310,000 m², the strata table says 300,000 m²"):
+        period(parcels=PARCELS.replace("A,pine,10", "A,pine,11"))
+
+
+def test_each_parcel_may_lose_its_last_square_metre_to_rounding(period: Callable[..., Monitoring]) -> None:
+    parcels = PARCELS.replace("A,pine,10", "A,pine,9.99999").replace("B,pine,20", "B,pine,19.99999")
+    assert sum(parcel.area_m2 for parcel in period(parcels=parcels).parcels) == 400_000 - 2
+
+
+def test_a_canopy_index_that_lacks_a_parcel_or_starts_at_zero_is_refused(period: Callable[..., Monitoring]) -> None:
+    header = "parcel_id,canopy_first,canopy_second\n"
+    with pytest.raises(UnknownReference, match="parcel D has no canopy index"):
+        period(canopy=header + "A,1,2\nB,1,2\nC,1,2\n")
+    with pytest.raises(NothingMeasured, match="oak"):
+        period(canopy=header + "A,1,2\nB,1,2\nC,0,2\nD,0,2\n")
+
+
+def test_a_result_that_does_not_add_up_cannot_exist(period: Callable[..., Monitoring]) -> None:
+    monitoring = period()
+    with pytest.raises(InvalidMonitoring, match="add up"):
+        replace(monitoring, credited_kg=monitoring.credited_kg + 1)
+    with pytest.raises(InvalidMonitoring, match="credits nothing"):
+        replace(monitoring, refusal="不签发 · nothing")
+    for wrong in ({"period_end": START}, {"observed_at": END - 1}):
+        with pytest.raises(InvalidMonitoring, match="period"):
+            replace(monitoring, **wrong)
+
+
+def test_who_holds_nothing_has_no_origin(period: Callable[..., Monitoring]) -> None:
+    with pytest.raises(InvalidRequest, match="nobody"):
+        period().origin("nobody")
+    with pytest.raises(InvalidRequest, match="no parcel “Z”"):
+        period().plots_of("Z")
+
+
+def test_an_inventory_without_the_evaluation_or_the_pairs_is_refused(fia_ri: Path, accounts: tuple[str, ...]) -> None:
+    with pytest.raises(NoSuchEvaluation):
+        monitor_fia(fia_ri, accounts=accounts, seed=7, last_year=2013)
+    with pytest.raises(NothingMeasured, match="2019–2018"):
+        monitor_fia(fia_ri, accounts=accounts, seed=7, first_year=2019)
+
+
+# --- A small pool by hand ------------------------------------------------------------------------
+
+
+def test_a_small_pool_by_hand(period: Callable[..., Monitoring]) -> None:
+    """Weighed trees on plots of 0.1 ha: 1,000 kg is 10 t/ha. Roots by plot, then differences, strata, t(3) = 2.3534."""
+    change = {
+        plot: tco2e_per_hectare(GROWN_KG[plot] / 100) - tco2e_per_hectare(FIRST_KG[plot] / 100) for plot in FIRST_KG
+    }
+    pine = [change[plot] for plot in ("P1", "P2", "P3")]
+    oak = [change[plot] for plot in ("P4", "P5")]
+    mean_pine, mean_oak = sum(pine) / 3, sum(oak) / 2
+    variance_pine = sum((value - mean_pine) ** 2 for value in pine) / 2 / 3
+    variance_oak = sum((value - mean_oak) ** 2 for value in oak) / 1 / 2
+    mean = 0.75 * mean_pine + 0.25 * mean_oak
+    half_width = 2.3533634348 * math.sqrt(0.75**2 * variance_pine + 0.25**2 * variance_oak)
+
+    monitoring = period()
+    assert monitoring.change.undiscounted == pytest.approx(40 * mean)
+    assert monitoring.change.half_width_fraction == pytest.approx(half_width / mean)
+    assert monitoring.change.half_width_fraction < 0.10
+    assert monitoring.credited_kg == math.floor(40_000 * mean)
+    assert monitoring.uncertainty_kg == math.ceil(40_000 * half_width)
+    assert (monitoring.estimate.degrees_of_freedom, monitoring.estimate.plots) == (3, 5)
+
+    exact = {"A": 10 * mean_pine, "B": 20 * mean_pine, "C": 4 * mean_oak, "D": 6 * mean_oak}
+    for parcel in monitoring.parcels:
+        assert abs(parcel.credited_kg - 1000 * exact[parcel.parcel]) < 1
+    assert [(leaf.holder, leaf.address[:4]) for leaf in monitoring.holders] == [
+        ("hh-0001", "0xaA"),
+        ("hh-0002", "0xbB"),
+        ("coop-01", "0xCC"),
+    ]
+
+
+def test_land_that_was_bare_at_the_first_visit_can_be_monitored(period: Callable[..., Monitoring]) -> None:
+    monitoring = period(first_trees=sheet(dict.fromkeys(FIRST_KG)))
+    assert monitoring.refusal is None
+    assert monitoring.cross_check_kg > 0
+    assert monitoring.plots[0].pairs[0][0].trees == 0
+
+
+def test_a_loss_in_one_stratum_gives_its_parcels_nothing(period: Callable[..., Monitoring]) -> None:
+    grown = {**GROWN_KG, "P4": 780, "P5": 690}
+    monitoring = period(second_trees=sheet(grown))
+    credited = {parcel.parcel: parcel.credited_kg for parcel in monitoring.parcels}
+    assert credited["C"] == credited["D"] == 0
+    assert credited["A"] + credited["B"] == monitoring.credited_kg > 0
+    assert {leaf.holder for leaf in monitoring.holders} == {"coop-01", "hh-0001"}
+
+
+def test_a_canopy_index_that_grows_by_a_tenth_suggests_a_tenth_of_the_stock(period: Callable[..., Monitoring]) -> None:
+    canopy = "parcel_id,canopy_first,canopy_second\nA,10,11\nB,20,22\nC,30,33\nD,40,44\n"
+    monitoring = period(canopy=canopy)
+    stock = 30 * sum(tco2e_per_hectare(FIRST_KG[plot] / 100) for plot in ("P1", "P2", "P3")) / 3
+    stock += 10 * sum(tco2e_per_hectare(FIRST_KG[plot] / 100) for plot in ("P4", "P5")) / 2
+    assert monitoring.cross_check_kg == pytest.approx(100 * stock, abs=1)
+    assert "canopy/canopy.csv" in {file.name for file in monitoring.evidence}
+
+
+def test_basal_area_is_the_cross_check_where_there_is_no_canopy_index(period: Callable[..., Monitoring]) -> None:
+    """One tree per plot, 20 then 24 cm: 0.31416 and 0.45239 m²/ha; the ratio is that of both visits together."""
+    monitoring = period()
+    stock = sum(
+        weight * sum(tco2e_per_hectare(masses[plot] / 100) for plot in plots) / len(plots)
+        for masses in (FIRST_KG, GROWN_KG)
+        for weight, plots in ((0.75, ("P1", "P2", "P3")), (0.25, ("P4", "P5")))
+    )
+    expected = 40_000 * stock / (0.314159 + 0.452389) * (0.452389 - 0.314159)
+    assert monitoring.cross_check_kg == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_evidence_is_every_file_by_role_and_content(period: Callable[..., Monitoring]) -> None:
+    monitoring = period()
+    assert sorted(file.name for file in monitoring.evidence) == [
+        "first/first_trees.csv",
+        "holders/holders.csv",
+        "parcels/parcels.csv",
+        "second/second_trees.csv",
+        "strata/strata.csv",
+    ]
+    assert monitoring.evidence_root == evidence_root(monitoring.evidence)
+    assert period(holders=HOLDERS + "hh-0003,0x" + "dd" * 20 + "\n").evidence_root != monitoring.evidence_root
+
+
+def test_an_auditor_can_walk_from_a_holder_back_to_its_plots(period: Callable[..., Monitoring]) -> None:
+    monitoring = period()
+    origin = monitoring.origin("coop-01")
+    assert [step.parcel.parcel for step in origin] == ["A", "D"]
+    assert sum(step.parcel.credited_kg for step in origin) == next(
+        leaf.weight for leaf in monitoring.holders if leaf.holder == "coop-01"
+    )
+    assert [[plot.plot for plot in step.plots] for step in origin] == [["P1", "P2", "P3"], ["P4", "P5"]]
+    first, second = origin[0].plots[0].pairs[0]
+    assert (first.trees, first.source, first.on) == (1, "first/first_trees.csv", date(2020, 7, 1))
+    assert (second.trees, second.source, second.on) == (1, "second/second_trees.csv", date(2025, 6, 30))
+    assert origin[0].plots[0].change_tco2e_per_hectare == pytest.approx(
+        second.tco2e_per_hectare - first.tco2e_per_hectare
+    )
+
+
+def test_the_explanation_carries_the_figures_it_explains(period: Callable[..., Monitoring]) -> None:
+    monitoring = period()
+    text = "\n".join(monitoring.explain())
+    for figure in (monitoring.credited_kg, monitoring.uncertainty_kg, monitoring.cross_check_kg):
+        assert f"{figure:,}" in text
+    assert "2020-07-01" in text
+    assert "t(3) = 2.3534" in text
+
+
+# --- Rhode Island --------------------------------------------------------------------------------
+
+
+def test_rhode_island_2009_to_2018_is_issued_discounted_by_all_of_its_half_width(
+    fia_ri: Path, accounts: tuple[str, ...]
+) -> None:
+    monitoring = monitor_fia(fia_ri, accounts=accounts, seed=7)
+    assert monitoring.refusal is None
+    assert monitoring.change.discount == 1
+    assert 0.30 < monitoring.change.half_width_fraction < 1
+    assert monitoring.credited_kg == math.floor(
+        1000 * monitoring.change.undiscounted * (1 - monitoring.change.half_width_fraction)
+    )
+    assert (monitoring.credited_kg, monitoring.uncertainty_kg) == (908_121_418, 1_044_218_075)
+    assert sum(leaf.weight for leaf in monitoring.holders) == monitoring.credited_kg
+    assert len(monitoring.holders) == len(accounts)
+    assert abs(monitoring.cross_check_kg - monitoring.credited_kg) < 0.3 * monitoring.credited_kg
+
+
+def test_rhode_island_counts_a_plot_once_however_often_it_was_measured(fia_ri: Path, accounts: tuple[str, ...]) -> None:
+    monitoring = monitor_fia(fia_ri, accounts=accounts, seed=7)
+    assert len(monitoring.plots) == len({plot.plot for plot in monitoring.plots}) == 112
+    assert sum(len(plot.pairs) for plot in monitoring.plots) == 162
+    twice = next(plot for plot in monitoring.plots if len(plot.pairs) == 2)
+    differences = [later.tco2e_per_hectare - earlier.tco2e_per_hectare for earlier, later in twice.pairs]
+    assert twice.change_tco2e_per_hectare == pytest.approx(sum(differences) / 2)
+
+
+def test_rhode_island_merges_the_stratum_that_has_one_plot_with_its_neighbour(
+    fia_ri: Path, accounts: tuple[str, ...]
+) -> None:
+    monitoring = monitor_fia(fia_ri, accounts=accounts, seed=7)
+    assert [stratum.stratum for stratum in monitoring.strata] == ["2/1+2/2", "2/3", "2/4", "2/5", "3/12345"]
+    assert all(stratum.plots >= 2 for stratum in monitoring.strata)
+    assert {parcel.parcel.split("/")[0] for parcel in monitoring.parcels if parcel.stratum == "2/1+2/2"} == {
+        "RI-2-1",
+        "RI-2-2",
+    }
+
+
+def test_rhode_island_divides_its_forest_area_to_the_square_metre(fia_ri: Path, accounts: tuple[str, ...]) -> None:
+    monitoring = monitor_fia(fia_ri, accounts=accounts, seed=7)
+    assert monitoring.estimate.area_hectares == pytest.approx(148_502.917, abs=0.001)
+    area_m2 = sum(parcel.area_m2 for parcel in monitoring.parcels)
+    assert 0 <= monitoring.estimate.area_hectares * 10_000 - area_m2 < 6
+
+
+def test_the_period_encloses_every_interval_that_is_counted(fia_ri: Path, accounts: tuple[str, ...]) -> None:
+    """So that no second round can count the same growth again: final periods of one subject never overlap."""
+    monitoring = monitor_fia(fia_ri, accounts=accounts, seed=7)
+    start = datetime.fromtimestamp(monitoring.period_start, UTC).date()
+    end = datetime.fromtimestamp(monitoring.period_end, UTC).date()
+    visits = [visit.on for plot in monitoring.plots for pair in plot.pairs for visit in pair]
+    assert (start, end) == (date(2004, 7, 26), date(2019, 3, 20))
+    assert min(visits) == start
+    assert max(visits) < end
+
+
+def test_generated_holders_are_said_to_be_generated_and_depend_on_the_seed_only(
+    fia_ri: Path, accounts: tuple[str, ...]
+) -> None:
+    one = monitor_fia(fia_ri, accounts=accounts, seed=7)
+    assert one == monitor_fia(fia_ri, accounts=accounts, seed=7)
+    other = monitor_fia(fia_ri, accounts=accounts, seed=8)
+    assert other.credited_kg == one.credited_kg
+    assert other.holders != one.holders
+    assert any("generated from seed 7, not real" in line for line in one.explain())
+
+
+def _with_half_width(monitoring: Monitoring, u: float) -> Monitoring:
+    """A pool of two plots whose change per hectare is 10 with a relative half-width of `u`: t(1) = 6.313752."""
+    spread = 10 * u / 6.313751514675043
+
+    def plot(name: str, change: float) -> PlotChange:
+        first, second = (VisitFigure("", date(2020, 7, 1), 1, value, value) for value in (50.0, 50.0 + change))
+        return PlotChange(name, "pine", 1.0, ((first, second),))
+
+    return assemble(
+        subject="pool-1",
+        period_start=START,
+        period_end=END,
+        plots=(plot("P1", 10 - spread), plot("P2", 10 + spread)),
+        areas={"pine": 1_000_000.0},
+        parcels=(),
+        holders={},
+        leakage_kg=0,
+        cross_check_tco2e=0.0,
+        evidence=monitoring.evidence,
+        methodology_digest=monitoring.methodology_digest,
+        notes=(),
+    )
