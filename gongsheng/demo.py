@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
-from pyo3_core import Register
 from rich.console import Console
 from rich.table import Table
 
@@ -51,18 +50,24 @@ from ledger_service.bank import (
 )
 from ledger_service.chain.client import Chain, Refused, connect
 from ledger_service.chain.embedded import embedded_chain
+from ledger_service.chain.events import RedemptionRequested
 from ledger_service.chain.lines import line_tuple
-from ledger_service.chain.typed_data import ALL, RedemptionOrder, Terms, sign_order
+from ledger_service.chain.typed_data import ALL, RedemptionOrder, sign_order
 from ledger_service.domain.agreements import Line, Pot
-from ledger_service.domain.identifiers import bytes32_of
-from ledger_service.domain.units import Bps, Fen, Kg, Period, period_of
+from ledger_service.domain.identifiers import Address, bytes32_of
+from ledger_service.domain.units import Bps, Fen, Kg, SquareMetres, period_of
+from ledger_service.facts import emitted
 from ledger_service.indexer import sync
+from ledger_service.reports.encumbrance import HEADER as LIEN_HEADER
+from ledger_service.reports.encumbrance import encumbrance
 from ledger_service.reports.reconciliation import HEADER, reconcile
+from ledger_service.reports.trace import trace_redemption
 from ledger_service.settlement import RegisterFolder, claims, owing, payments_due, send_claims
 from ledger_service.store.books import Books, open_books
 from oracles.monitoring import Monitoring, monitor_csv, monitor_fia
 from oracles.sources.synthetic import write_county
 from oracles.supply import Role, SupplyWeights, weigh_supply, write_slips
+from pyo3_core import Register
 
 T = TypeVar("T")
 
@@ -253,7 +258,7 @@ def issue(stage: Stage, rounds: Rounds) -> int:
 # LENDING
 
 
-def lend(stage: Stage, monitoring: Monitoring, line: Line) -> tuple[bytes, Terms, LocalAccount]:
+def lend(stage: Stage, monitoring: Monitoring, line: Line) -> tuple[bytes, LocalAccount]:
     """A cooperative pledges its coming income for a loan. The same income cannot be pledged again."""
     leaf = next(holder for holder in monitoring.holders if holder.holder.startswith("coop"))
     holder, bank = stage.cast.holder_by_address[leaf.address], stage.who("bank")
@@ -292,7 +297,8 @@ def lend(stage: Stage, monitoring: Monitoring, line: Line) -> tuple[bytes, Terms
         stage.tell(f"再次质押被拒 · the second pledge is refused: {refusal}")
     else:
         raise AssertionError("the same income was pledged twice")
-    return pledge, terms, holder
+    ask_as_bank(stage, holder, line)
+    return pledge, holder
 
 
 # SELLING, CLAIMING, PAYING
@@ -476,7 +482,7 @@ def _play(stage: Stage, monitoring: Monitoring, supply: tuple[SupplyWeights, Sup
         city=Line(product_pot, CITY_LEG),
     )
     with act(console, "质押借款 · a loan against coming income"):
-        pledge, terms, borrower = lend(stage, monitoring, lines.carbon)
+        pledge, borrower = lend(stage, monitoring, lines.carbon)
     with act(console, "销售入账 · two sales arrive"):
         sell(stage, batch, lines)
     with act(console, "领取 · claiming for every holder"):
@@ -505,9 +511,45 @@ def _play(stage: Stage, monitoring: Monitoring, supply: tuple[SupplyWeights, Sup
             f"{holders} 位持有人领到最后的分 · {holders} holders claimed the last fen；"
             f"银行支付 the bank paid {redeem_all(stage, 2)}"
         )
+    with act(console, "银行问：这份收益还有担保吗？· the bank asks: is this income free?"):
+        ask_as_bank(stage, borrower, lines.carbon)
+    with act(console, "审计问：这一分钱从哪来？· the auditor asks: where does this fen come from?"):
+        ask_as_auditor(stage, monitoring)
     with act(console, "对账 · reconciling"):
-        agrees = show_reconciliation(stage)
-    return agrees
+        return show_reconciliation(stage)
+
+
+def ask_as_bank(stage: Stage, holder: LocalAccount, line: Line) -> None:
+    """Is this income free, and who holds liens on it?"""
+    answer = encumbrance(stage.chain, Address(holder.address), line.pot.agreement, line.leg, line.pot.period)
+    stage.tell(str(answer.answer))
+    if answer.liens:
+        table = Table(*(str(column) for column in LIEN_HEADER))
+        for row in answer.rows:
+            table.add_row(*row)
+        stage.console.print(table)
+
+
+def ask_as_auditor(stage: Stage, monitoring: Monitoring) -> None:
+    """Where does the last fen of a household come from? Back to the bank's receipt, the signers, and the plots."""
+    sync(stage.chain, stage.books)
+    household = next(holder for holder in monitoring.holders if not holder.holder.startswith("coop"))
+    with stage.books.reading() as reader:
+        numbers = [
+            each.event.redemption
+            for each in emitted(reader, RedemptionRequested)
+            if each.event.holder == household.address
+        ]
+        steps = trace_redemption(reader, stage.registers, numbers[-1])
+    for step in steps:
+        facts = "；".join(f"{fact.name.zh} {fact.value}" for fact in step.facts)
+        stage.tell(f"← {step.title}：{facts}")
+    for origin in monitoring.origin(household.holder):
+        stage.tell(
+            f"← 小班 parcel {origin.parcel.parcel}（{SquareMetres(origin.parcel.area_m2)}）："
+            f"{Kg(origin.parcel.credited_kg)}，分层 stratum {origin.stratum.stratum}，"
+            f"{len(origin.plots)} 个样地 plots：{', '.join(plot.plot for plot in origin.plots[:5])} …"
+        )
 
 
 def show_reconciliation(stage: Stage) -> bool:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ledger_service.domain.errors import LedgerError
 
-
 LOCK_FILE = ".lock"
 
 

@@ -37,7 +37,7 @@ class Measured:
 
 
 def open_keystores(folder: Path) -> Mapping[str, LocalAccount]:
-    """Makes a key in an encrypted keystore for each reporter, unless it has one, and opens it with its passphrase file."""
+    """Opens each reporter's encrypted keystore with its passphrase file; makes both first if they are not there."""
     folder.mkdir(parents=True, exist_ok=True)
     accounts = {}
     for name in (*REPORTERS, CROSS_CHECKER):

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import uvicorn
+from ledger_service.api.app import create_app
 from rich.console import Console
 
 from gongsheng import measuring
@@ -13,7 +14,6 @@ from gongsheng.cast import Cast
 from gongsheng.county import deploy_protocol, fund_with_gas, open_county
 from gongsheng.demo import CARBON_SUBJECT, HOLDERS, PRODUCT_SUBJECT, SEED
 from gongsheng.lock import only_one
-from ledger_service.api.app import create_app
 from ledger_service.chain.client import Chain, connect
 from ledger_service.chain.deployment import Deployment
 from ledger_service.chain.embedded import embedded_chain, require_free

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from ledger_service.chain.events import (
     AgreementPublished,
+    BatchIssued,
     CandidateReached,
     Committed,
     Disbursed,
@@ -18,17 +19,37 @@ from ledger_service.chain.events import (
     RedemptionPaid,
     RedemptionRequested,
     RedemptionReturned,
+    RegisterOpened,
     Repayment,
     Reported,
     StateChanged,
     emitted_of,
 )
+from ledger_service.domain.agreements import AgreementUnknown
 from ledger_service.domain.bilingual import Words
+from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import Address, text_of
 from ledger_service.domain.pledges import Loan, PledgeState
+from ledger_service.domain.units import Period
 from ledger_service.store.books import Reader
 
 E = TypeVar("E")
+
+
+class BatchUnknown(LedgerError):
+    """No batch has this number."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"没有编号为 {number} 的批次 · there is no batch {number}")
+
+
+class PledgeUnknown(LedgerError):
+    """No pledge has this id."""
+
+    def __init__(self, identifier: bytes) -> None:
+        self.identifier = identifier
+        super().__init__(f"没有质押 0x{identifier.hex()} · there is no pledge 0x{identifier.hex()}")
 
 
 class RedemptionState(StrEnum):
@@ -72,6 +93,14 @@ class Pledge:
     loan: Loan | None = None
     """As of its last repayment; nothing before disbursement."""
 
+    def due(self, timestamp: int) -> int:
+        """What of the debt is due at a time, in fen."""
+        if self.loan is None:
+            return 0
+        terms = self.committed.event.terms
+        scheduled = sum(each.principal for each in terms.schedule if each.due_at <= timestamp)
+        return self.loan.at(timestamp).due(terms.principal, scheduled)
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -94,6 +123,14 @@ def agreements(reader: Reader) -> Mapping[str, tuple[Emitted[AgreementPublished]
         key = text_of(version.event.agreement)
         published[key] = (*published.get(key, ()), version)
     return published
+
+
+def open_registers(reader: Reader) -> Mapping[tuple[str, int, Period], Emitted[RegisterOpened]]:
+    """Every open register by agreement, leg and period."""
+    return {
+        (text_of(each.event.agreement), each.event.leg, Period(each.event.period)): each
+        for each in emitted(reader, RegisterOpened)
+    }
 
 
 def redemptions(reader: Reader) -> Mapping[int, Redemption]:
@@ -132,6 +169,42 @@ def pledges(reader: Reader) -> Mapping[bytes, Pledge]:
             case StateChanged(to=state):
                 found[identifier] = replace(found[identifier], state=state)
     return found
+
+
+def published_versions(reader: Reader, agreement: str) -> tuple[Emitted[AgreementPublished], ...]:
+    """The published versions of one agreement, oldest first.
+
+    Raises:
+        AgreementUnknown: Nobody published it.
+    """
+    try:
+        return agreements(reader)[agreement]
+    except KeyError:
+        raise AgreementUnknown(agreement) from None
+
+
+def batch_numbered(reader: Reader, number: int) -> Emitted[BatchIssued]:
+    """The issuance of a batch.
+
+    Raises:
+        BatchUnknown: There is no such batch.
+    """
+    for issued in emitted(reader, BatchIssued):
+        if issued.event.batch == number:
+            return issued
+    raise BatchUnknown(number)
+
+
+def pledge_named(reader: Reader, identifier: bytes) -> Pledge:
+    """A pledge by its id.
+
+    Raises:
+        PledgeUnknown: There is no such pledge.
+    """
+    try:
+        return pledges(reader)[identifier]
+    except KeyError:
+        raise PledgeUnknown(identifier) from None
 
 
 def final_rounds(reader: Reader) -> Mapping[bytes, Round]:

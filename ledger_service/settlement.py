@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from ledger_service.bank import Payment
 from ledger_service.chain.client import Chain
-from ledger_service.chain.events import RegisterOpened
+from ledger_service.chain.events import Emitted, RegisterOpened
 from ledger_service.chain.lines import line_tuple
 from ledger_service.domain.agreements import Line
 from ledger_service.domain.books import AccountKind
 from ledger_service.domain.errors import LedgerError
-from ledger_service.domain.identifiers import Address, bytes32_of
+from ledger_service.domain.identifiers import Address
 from ledger_service.domain.units import Fen
-from ledger_service.facts import RedemptionState, emitted, redemptions
+from ledger_service.facts import RedemptionState, open_registers, redemptions
 from ledger_service.projection import REMEMBERED, Projection
 from ledger_service.store.books import Reader
 from pyo3_core import CoreError, Register
@@ -130,18 +130,16 @@ class Claims:
     proofs: tuple[bytes, ...]
 
 
-def open_register(reader: Reader, line: Line) -> RegisterOpened:
+def open_register(reader: Reader, line: Line) -> Emitted[RegisterOpened]:
     """The register that shares a line.
 
     Raises:
         RegisterNotOpen: It has none.
     """
-    for opened in emitted(reader, RegisterOpened):
-        event = opened.event
-        of = (event.agreement, event.leg, event.period)
-        if of == (bytes32_of(line.pot.agreement), line.leg, line.pot.period.value):
-            return event
-    raise RegisterNotOpen(line)
+    opened = open_registers(reader).get((line.pot.agreement, line.leg, line.pot.period))
+    if opened is None:
+        raise RegisterNotOpen(line)
+    return opened
 
 
 def paid_by_leaf(reader: Reader, line: Line) -> Mapping[int, int]:
@@ -158,7 +156,7 @@ def paid_by_leaf(reader: Reader, line: Line) -> Mapping[int, int]:
 def statements(reader: Reader, registers: RegisterFolder, line: Line) -> NDArray[np.uint64]:
     """What every leaf of a line is owed in all so far, in fen, in the order of the register: the core's own figures."""
     projection = Projection(reader.records(*REMEMBERED))
-    register = registers.load(open_register(reader, line).root)
+    register = registers.load(open_register(reader, line).event.root)
     return register.statements(projection.line_income(line), closed=projection.is_closed(line.pot))
 
 

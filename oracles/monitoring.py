@@ -311,7 +311,10 @@ def _merged(groups: Mapping[str, Sequence[_Post]]) -> str:
 def _fia_plot(stratum: str, pairs: Sequence[tuple[fia.FiaVisit, fia.FiaVisit]]) -> PlotChange:
     shares = [visit.forest_share for pair in pairs for visit in pair]
     figures = tuple((_fia_figure(earlier), _fia_figure(later)) for earlier, later in pairs)
-    return PlotChange(pairs[0][1].place, stratum, math.fsum(shares) / len(shares), figures)
+    share = min(
+        math.fsum(shares) / len(shares), 1.0
+    )  # Shares are published to six decimals and may add up to 1.000001.
+    return PlotChange(pairs[0][1].place, stratum, share, figures)
 
 
 def _fia_figure(visit: fia.FiaVisit) -> VisitFigure:

@@ -214,9 +214,9 @@ def assemble(
     estimate = stratified(plots, areas, lambda plot: plot.change_tco2e_per_hectare)
     change = Counted(estimate.total, estimate.half_width_fraction)
     remaining_kg = math.floor(change.discounted * KILOGRAMS_PER_TONNE) - leakage_kg
-    refusal = _refusal(change, remaining_kg)
-    credited_kg = 0 if refusal else remaining_kg
     strata = tuple(_stratum_change(stratum, change.factor) for stratum in estimate.strata)
+    refusal = _refusal(change, remaining_kg, strata)
+    credited_kg = 0 if refusal else remaining_kg
     credits = divide(credited_kg, parcels, {stratum.stratum: stratum.rate_micrograms_per_m2 for stratum in strata})
     return Monitoring(
         subject=subject,
@@ -244,7 +244,7 @@ def assemble(
     )
 
 
-def _refusal(change: Counted, remaining_kg: int) -> str | None:
+def _refusal(change: Counted, remaining_kg: int, strata: Sequence[StratumChange]) -> str | None:
     """Why nothing may be issued, or None. A negative change is a reversal, never an issuance."""
     u = 100 * change.half_width_fraction
     if change.undiscounted < 0:
@@ -256,8 +256,8 @@ def _refusal(change: Counted, remaining_kg: int) -> str | None:
             f" · the change is not significant: its 90 % half-width is {u:.1f} % of it,"
             " nothing is left after the discount, nothing is issued"
         )
-    if remaining_kg <= 0:
-        return "扣除泄漏后没有剩余，不签发 · nothing is left after leakage, nothing is issued"
+    if remaining_kg <= 0 or not any(stratum.rate_micrograms_per_m2 for stratum in strata):
+        return "扣除泄漏后不足以分配，不签发 · too little is left after leakage to divide, nothing is issued"
     return None
 
 

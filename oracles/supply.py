@@ -218,9 +218,10 @@ def write_slips(
     processors: int = 12,
     last_day: date = LAST_DAY,
 ) -> SupplyFiles:
-    """Writes the generated slips of the half year up to `last_day` into `folder`, with a README that says they are synthetic.
+    """Writes the generated slips of the half year up to `last_day` into `folder`, and a README that says so.
 
-    The accounts become suppliers (`farm-01` …) and then processors (`mill-01` …), in order. Same seed, same bytes.
+    The accounts become suppliers (`farm-01` …) and then processors (`mill-01` …), in order. The first slip of each role
+    is of the last day, so that the period ends there. Same seed, same bytes.
     """
     parsed = read_accounts(accounts)
     if len(parsed) != suppliers + processors:
@@ -235,8 +236,9 @@ def write_slips(
     for index, name in enumerate(names):
         is_supplier = index < suppliers
         size = 0.2 + 3 * random.random() ** 3
-        for _ in range(4 + int(12 * random.random())):
-            day = last_day - timedelta(days=int(DAYS * random.random()))
+        for slip in range(4 + int(12 * random.random())):
+            ago = int(DAYS * random.random())
+            day = last_day - timedelta(days=0 if slip == 0 and index in (0, suppliers) else ago)
             tenths = int((2_000 + 18_000 * random.random()) * size * (1 if is_supplier else 4))
             price = f"{6 + 6 * random.random():.2f}" if is_supplier else ""
             role = Role.SUPPLIER if is_supplier else Role.PROCESSOR

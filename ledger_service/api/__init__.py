@@ -1,0 +1,1 @@
+"""The HTTP service: it translates, it decides nothing."""

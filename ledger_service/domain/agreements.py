@@ -121,9 +121,12 @@ class Line:
 
 def leg_income(received: int, shares_bps: Sequence[int], leg: int, *, closed: bool) -> int:
     """SPEC S3: what leg `leg` is owed of what its pot `received`, in fen, while open and once closed."""
-    if closed:
-        return entitled_closed(received, sum(shares_bps[:leg]), shares_bps[leg], WHOLE_BPS)
-    return entitled_open(received, shares_bps[leg], WHOLE_BPS)
+    return slice_income(received, sum(shares_bps[:leg]), shares_bps[leg], WHOLE_BPS, closed=closed)
+
+
+def slice_income(income: int, before: int, weight: int, total: int, *, closed: bool) -> int:
+    """SPEC S1 and S2: what the slice [before, before + weight) of `total` is owed of an income, in fen."""
+    return entitled_closed(income, before, weight, total) if closed else entitled_open(income, weight, total)
 
 
 @cache

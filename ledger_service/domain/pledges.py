@@ -61,6 +61,10 @@ class Loan:
         """Accrued and unpaid interest in fen, rounded down."""
         return self.accrued // SCALE - self.interest_paid
 
+    def due(self, principal_lent: int, principal_scheduled: int) -> int:
+        """SPEC L3: the interest, and what was scheduled for repayment by now and was not repaid, in fen."""
+        return self.interest + max(0, principal_scheduled - (principal_lent - self.principal))
+
     def at(self, timestamp: int) -> "Loan":
         """The same loan with its interest accrued up to `timestamp`."""
         grown = self.principal * self.annual_rate_bps * (timestamp - self.accrued_at)

@@ -34,7 +34,7 @@ class Encumbrance:
         income_zh = f"{self.holder} 在 {self.agreement} 第 {self.leg} 分成 {self.period} 的收益"
         income_en = f"the income of {self.holder} from leg {self.leg} of {self.agreement} in {self.period}"
         if self.is_free:
-            return Words(f"{income_zh}未设担保，可质押 {self.free}", f"{income_en} is free of liens: {self.free} is free")
+            return Words(f"{income_zh}未设担保，可质押 {self.free}", f"{income_en} is free: nobody holds a lien on it")
         return Words(
             f"{income_zh}已有 {len(self.liens)} 项担保，可质押 {self.free}",
             f"{income_en} carries {len(self.liens)} lien(s): {self.free} is free",

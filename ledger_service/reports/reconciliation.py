@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from ledger_service.bank import Direction, Statement, reference_bytes32
 from ledger_service.chain.client import Chain
-from ledger_service.chain.events import Claimed, Collected, Minted, RedemptionPaid, RegisterOpened, emitted_of
+from ledger_service.chain.events import Claimed, Collected, Minted, RedemptionPaid, emitted_of
 from ledger_service.chain.snapshot import Snapshot
 from ledger_service.domain.agreements import Line
 from ledger_service.domain.bilingual import Words
 from ledger_service.domain.books import Account, AccountKind, Asset, Block, batch_of
 from ledger_service.domain.errors import LedgerError
-from ledger_service.domain.identifiers import Address, bytes32_of, text_of
+from ledger_service.domain.identifiers import Address, text_of
 from ledger_service.domain.units import tonnes_text, yuan_text
-from ledger_service.facts import emitted, pledges
+from ledger_service.facts import emitted, open_registers, pledges
 from ledger_service.projection import REMEMBERED, Projection
 from ledger_service.settlement import RegisterFolder, open_register, paid_by_leaf
 from ledger_service.store.books import Books, Reader
@@ -231,10 +231,7 @@ def _references(reader: Reader, statement: Statement) -> Iterator[Row]:
 
 def _income(snapshot: Snapshot, reader: Reader, registers: RegisterFolder) -> Iterator[Row]:
     projection = Projection(reader.records(*REMEMBERED))
-    opened = {
-        (each.event.agreement, each.event.leg, each.event.period): each.event
-        for each in emitted(reader, RegisterOpened)
-    }
+    opened = open_registers(reader)
     for pot, received in zip(projection.pots, snapshot.received(projection.pots), strict=True):
         booked = reader.balance(Account(AccountKind.RECEIVED, str(pot)))
         yield Row(Check.RECEIVED, str(pot), chain=received, books=booked)
@@ -243,10 +240,10 @@ def _income(snapshot: Snapshot, reader: Reader, registers: RegisterFolder) -> It
         incomes = snapshot.line_income(lines)
         for line, income in zip(lines, incomes, strict=True):
             unpaid = -reader.balance(Account(AccountKind.LEG, str(line)))
-            register = opened.get((bytes32_of(pot.agreement), line.leg, pot.period.value))
+            register = opened.get((pot.agreement, line.leg, pot.period))
             core = projection.line_income(line)
             if register is not None and projection.is_closed(pot):
-                core = int(registers.load(register.root).statements(core, closed=True).sum())
+                core = int(registers.load(register.event.root).statements(core, closed=True).sum())
             yield Row(
                 Check.LEG, str(line), chain=income, books=unpaid + sum(paid_by_leaf(reader, line).values()), core=core
             )
@@ -278,7 +275,7 @@ def _entitled_when_paid(reader: Reader, registers: RegisterFolder) -> Mapping[tu
                 line = projection.line(event.line)
                 income, is_closed = projection.line_income(line), projection.is_closed(line.pot)
                 if (line, income, is_closed) not in statements:
-                    register = registers.load(open_register(reader, line).root)
+                    register = registers.load(open_register(reader, line).event.root)
                     statements[line, income, is_closed] = register.statements(income, closed=is_closed)
                 entitled[line, event.index] = int(statements[line, income, is_closed][event.index])
             case Collected():

@@ -16,12 +16,12 @@ from ledger_service.chain.events import (
     RedemptionRequested,
     emitted_of,
 )
-from ledger_service.domain.agreements import LegKind, Line, Pot
+from ledger_service.domain.agreements import Line, Pot
 from ledger_service.domain.bilingual import Words
-from ledger_service.domain.books import EventId
+from ledger_service.domain.books import EventId, Record
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import Address, text_of
-from ledger_service.domain.units import Bps, Period, yuan_text
+from ledger_service.domain.units import Bps, Kg, Period, yuan_text
 from ledger_service.facts import agreements, emitted, final_rounds
 from ledger_service.projection import REMEMBERED, Projection
 from ledger_service.settlement import RegisterFolder, open_register
@@ -58,7 +58,8 @@ class Step:
 def trace_redemption(reader: Reader, registers: RegisterFolder, number: int) -> tuple[Step, ...]:
     """Walks back from a redemption: the bank's payment, then every claim that the holder's vouchers can come from.
 
-    Vouchers are alike, so the claims are all that the holder was paid before it asked, the newest first.
+    Vouchers are alike, so the claims are all that the holder was paid before it asked, the newest first. What two claims
+    have in common is shown once.
 
     Raises:
         RedemptionUnknown: There is no such redemption.
@@ -74,7 +75,7 @@ def trace_redemption(reader: Reader, registers: RegisterFolder, number: int) -> 
     claims = [each for each in claims_of(reader, holder) if _place(each) < _place(requested)]
     for claim in reversed(claims):
         steps += trace_claim(reader, registers, claim)
-    return tuple(steps)
+    return tuple(dict.fromkeys(steps))
 
 
 def claims_of(reader: Reader, holder: Address) -> tuple[Emitted[Any], ...]:
@@ -94,18 +95,18 @@ def trace_claim(reader: Reader, registers: RegisterFolder, claim: Emitted[Any]) 
     Raises:
         RegisterMissing: The register is not there.
     """
-    earlier = (record for record in reader.records(*REMEMBERED) if _place(emitted_of(record)) < _place(claim))
-    projection = Projection(earlier)
+    projection = Projection(record for record in reader.records(*REMEMBERED) if _place(record) < _place(claim))
     line = projection.line(claim.event.line)
+    receipts = [each for each in emitted(reader, IncomeReceived) if _pot(each) == line.pot]
     return (
         _claim(claim, projection, line),
-        *(_receipt(each) for each in emitted(reader, IncomeReceived) if _pot(each) == line.pot and _place(each) < _place(claim)),
+        *(_receipt(each) for each in receipts if _place(each) < _place(claim)),
         _agreement(reader, line),
         *(_register(reader, registers, claim, line) if isinstance(claim.event, Claimed) else ()),
     )
 
 
-def _place(each: Emitted[Any]) -> tuple[int, int]:
+def _place(each: Emitted[Any] | Record) -> tuple[int, int]:
     return each.block.number, each.id.log_index
 
 
@@ -178,3 +179,75 @@ def _agreement(reader: Reader, line: Line) -> Step:
         ("本分成", "this leg", f"{line.leg}: {Bps(legs[line.leg].bps)} {legs[line.leg].kind.name.lower()}"),
         ("发布人", "published by", published.event.by),
     )
+
+
+def _register(reader: Reader, registers: RegisterFolder, claim: Emitted[Claimed], line: Line) -> Iterator[Step]:
+    opened = open_register(reader, line)
+    register = registers.load(opened.event.root)
+    index = claim.event.index
+    _, weight = register.leaf(index)
+    yield _step(
+        opened,
+        Words("份额登记册", "share register"),
+        ("根", "root", _hex(opened.event.root)),
+        ("总权重", "total", f"{register.total:,}"),
+        ("户数", "holders", f"{register.count:,}"),
+        ("本户序号", "index", index),
+        ("本户权重", "weight", f"{weight:,}"),
+        ("之前权重合计", "weight before it", f"{register.before(index):,}"),
+    )
+    for issued in emitted(reader, BatchIssued):
+        if issued.event.round == opened.event.round:
+            yield _batch(issued)
+    yield from _round(reader, opened.event.round)
+
+
+def _batch(each: Emitted[BatchIssued]) -> Step:
+    event = each.event
+    return _step(
+        each,
+        Words("碳汇批次", "batch of credits"),
+        ("批次", "batch", event.batch),
+        ("项目", "project", text_of(event.project)),
+        ("签发量", "issued", Kg(event.issued)),
+        ("其中缓冲", "of which buffer", Kg(event.buffered)),
+        ("序列号", "serials", f"{event.serial_start:,}–{event.serial_start + event.issued - 1:,}"),
+    )
+
+
+def _round(reader: Reader, identifier: bytes) -> Iterator[Step]:
+    measured = final_rounds(reader)[identifier]
+    result = measured.candidate.event
+    yield _step(
+        measured.finalised,
+        Words("监测轮次", "monitoring round"),
+        ("轮次", "round", _hex(identifier)),
+        ("监测项", "feed", text_of(result.feed)),
+        ("对象", "subject", text_of(result.subject)),
+        ("数值", "value", f"{result.value:,}"),
+        ("不确定度", "uncertainty", f"{result.uncertainty:,}"),
+        ("方法学", "methodology", _hex(result.methodology)),
+    )
+    for report in measured.reports:
+        signed = report.event.report
+        yield _step(
+            report,
+            Words("监测报告", "signed report"),
+            ("监测方", "signer", report.event.signer),
+            ("组别", "group", report.event.group),
+            ("序号", "sequence", signed.seq),
+            ("监测期", "period", f"{_moment(signed.period_start)} – {_moment(signed.period_end)}"),
+            ("观测于", "observed at", _moment(signed.observed_at)),
+        )
+    for anchored in emitted(reader, Anchored):
+        if anchored.event.root == result.evidence_root:
+            root = ("数据根", "evidence root", _hex(result.evidence_root))
+            yield _step(anchored, Words("原始数据存证", "raw data"), root)
+
+
+def _moment(timestamp: int) -> str:
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + value.hex()

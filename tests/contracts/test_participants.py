@@ -1,7 +1,7 @@
 """Who takes part."""
 
 import pytest
-from refusals import refused
+from outcomes import announced, refused
 from world import NOTHING, ZERO, Kind, digest
 
 PAPERS = digest("papers of household")
@@ -40,12 +40,7 @@ def test_operator_admits_every_kind_of_participant(participants, operator, house
 
     assert participants.participant(household) == (kind, False, "0x" + PAPERS.hex())
     assert participants.isAdmitted(household)
-    assert admission.events["Admitted"] == {
-        "account": household,
-        "kind": kind,
-        "identity": "0x" + PAPERS.hex(),
-        "by": operator,
-    }
+    announced(admission, "Admitted", account=household, kind=kind, identity=PAPERS, by=operator)
 
 
 def test_admission_can_be_renewed(participants, operator, household):
@@ -84,12 +79,7 @@ def test_operator_blocks_and_frees_a_participant(participants, operator, coopera
     block = participants.setBlocked(cooperative, True, COURT_ORDER, {"from": operator})
     assert participants.isBlocked(cooperative)
     assert not participants.isAdmitted(cooperative)
-    assert block.events["BlockedChanged"] == {
-        "account": cooperative,
-        "blocked": True,
-        "reason": "0x" + COURT_ORDER.hex(),
-        "by": operator,
-    }
+    announced(block, "BlockedChanged", account=cooperative, blocked=True, reason=COURT_ORDER, by=operator)
 
     participants.setBlocked(cooperative, False, COURT_ORDER, {"from": operator})
     assert not participants.isBlocked(cooperative)

@@ -21,6 +21,7 @@ from oracles.evidence import evidence_root
 from oracles.methodologies.ar_tool14 import tco2e_per_hectare
 from oracles.monitoring import Monitoring, monitor_csv, monitor_fia
 from oracles.periods import PlotChange, VisitFigure, assemble
+from oracles.readings import Holder, Parcel
 
 HEADER = "plot_id,stratum,plot_area_m2,tree_id,species,dbh_cm,height_m,wood_density,above_ground_kg\n"
 START, END = 1_593_561_600, 1_751_328_000
@@ -37,9 +38,7 @@ HOLDERS = "holder,account\n" + "".join(
 def sheet(masses: dict[str, float | None], *, dbh_cm: float = 20.0) -> str:
     """A tally sheet with one weighed tree per plot of 1,000 m²; None is a plot without trees."""
     rows = (
-        f"{plot},{STRATUM[plot]},1000,1,Pinus,{dbh_cm},,,{kg}\n"
-        if kg is not None
-        else f"{plot},{STRATUM[plot]},1000,,,,,,\n"
+        f"{plot},{STRATUM[plot]},1000," + (",,,,,\n" if kg is None else f"1,Pinus,{dbh_cm},,,{kg}\n")
         for plot, kg in masses.items()
     )
     return HEADER + "".join(rows)
@@ -87,8 +86,12 @@ def test_a_window_whose_change_is_not_significant_issues_nothing_and_says_why(
 
 def test_significance_ends_where_the_half_width_reaches_the_change(period: Callable[..., Monitoring]) -> None:
     monitoring = period()
-    for u, issued in ((0.999, True), (1.0, False), (1.001, False)):
-        assert _with_half_width(monitoring, u).credited_kg > 0 if issued else _with_half_width(monitoring, u).refusal
+    almost = _with_half_width(monitoring, 0.999)
+    assert almost.refusal is None
+    assert almost.credited_kg == pytest.approx(10 * 1_000_000 * 0.001 * 1000, rel=1e-6)
+    for u in (1.0, 1.001):
+        assert _with_half_width(monitoring, u).credited_kg == 0
+        assert "不签发" in str(_with_half_width(monitoring, u).refusal)
 
 
 def test_a_loss_is_a_reversal_and_never_an_issuance(period: Callable[..., Monitoring]) -> None:
@@ -226,7 +229,7 @@ def test_a_small_pool_by_hand(period: Callable[..., Monitoring]) -> None:
     assert [(leaf.holder, leaf.address[:4]) for leaf in monitoring.holders] == [
         ("hh-0001", "0xaA"),
         ("hh-0002", "0xbB"),
-        ("coop-01", "0xCC"),
+        ("coop-01", "0xCc"),
     ]
 
 
@@ -388,8 +391,8 @@ def _with_half_width(monitoring: Monitoring, u: float) -> Monitoring:
         period_end=END,
         plots=(plot("P1", 10 - spread), plot("P2", 10 + spread)),
         areas={"pine": 1_000_000.0},
-        parcels=(),
-        holders={},
+        parcels=(Parcel("A", "pine", 10_000_000_000, "hh-0001"),),
+        holders={"hh-0001": Holder("hh-0001", b"\xaa" * 20)},
         leakage_kg=0,
         cross_check_tco2e=0.0,
         evidence=monitoring.evidence,

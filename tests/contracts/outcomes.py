@@ -1,6 +1,6 @@
-"""Why a contract refused, to the last value."""
+"""What came of a transaction: why it was refused, or what it announced, to the last value."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
@@ -29,21 +29,27 @@ class Refusal(NamedTuple):
 
 
 @cache
-def errors_by_selector() -> Mapping[bytes, Mapping[str, Any]]:
-    """Every custom error of the compiled project."""
+def errors_by_selector() -> Mapping[bytes, Sequence[Mapping[str, Any]]]:
+    """Every custom error of the compiled project. Contracts may name the values of one error differently."""
     (compiled,) = project.get_loaded_projects()
     items = [item for container in compiled for item in container.abi if item["type"] == "error"]
-    return {function_signature_to_4byte_selector(abi_to_signature(item)): item for item in (*BUILT_IN, *items)}
+    errors: dict[bytes, list[Mapping[str, Any]]] = {}
+    for item in (*BUILT_IN, *items):
+        known = errors.setdefault(function_signature_to_4byte_selector(abi_to_signature(item)), [])
+        if item not in known:
+            known.append(item)
+    return errors
 
 
-def refusal_of(failure: VirtualMachineError) -> Refusal:
-    """What a failed call or transaction was refused with."""
+def refusals_of(failure: VirtualMachineError) -> list[Refusal]:
+    """What a failed call or transaction was refused with, under every name that its values have."""
     data = bytes.fromhex(_revert_data(failure).removeprefix("0x"))
-    item = errors_by_selector().get(data[:4])
-    if item is None:
-        return Refusal("", {"data": "0x" + data.hex()})
-    values = decode([collapse_if_tuple(entry) for entry in item["inputs"]], data[4:])
-    return Refusal(item["name"], {entry["name"]: plain(value) for entry, value in zip(item["inputs"], values, strict=True)})
+    refusals = []
+    for item in errors_by_selector().get(data[:4], ()):
+        values = decode([collapse_if_tuple(entry) for entry in item["inputs"]], data[4:])
+        named = zip((entry["name"] for entry in item["inputs"]), map(plain, values), strict=True)
+        refusals.append(Refusal(item["name"], dict(named)))
+    return refusals or [Refusal("", {"data": "0x" + data.hex()})]
 
 
 def _revert_data(failure: VirtualMachineError) -> str:
@@ -74,7 +80,23 @@ def refused(name: str, /, **values: Any) -> Iterator[None]:
     try:
         yield
     except VirtualMachineError as failure:
-        refusal = refusal_of(failure)
+        refusals = refusals_of(failure)
     else:
         raise AssertionError(f"{name} was expected, but nothing was refused")
-    assert refusal == Refusal(name, {key: plain(value) for key, value in values.items()})
+    expected = Refusal(name, {key: plain(value) for key, value in values.items()})
+    assert expected in refusals, f"{expected} was expected, it was refused with {refusals[0]}"
+
+
+def announced(transaction: Any, name: str, /, **values: Any) -> None:
+    """Expects that the transaction emitted the event `name` once, with exactly these values."""
+    __tracebackhide__ = True
+    events = [dict(event) for event in transaction.events if event.name == name]
+    assert len(events) == 1, f"{name} was announced {len(events)} times"
+    seen = {key: plain(value) for key, value in events[0].items()}
+    expected = {key: plain(value) for key, value in values.items()}
+    assert seen == expected, f"{name} was expected with {expected}, it was announced with {seen}"
+
+
+def silent(transaction: Any, name: str) -> bool:
+    """Whether the transaction did not emit the event `name`."""
+    return name not in transaction.events

@@ -1,0 +1,614 @@
+"""What the service answers. Every amount is a decimal string, so that no reader rounds it, with the text that people read."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ledger_service.chain.events import AgreementPublished, BatchIssued, Emitted, PublishedLeg, Repayment
+from ledger_service.domain.agreements import LegKind, catalogue
+from ledger_service.domain.bilingual import Words
+from ledger_service.domain.books import CNY, Record
+from ledger_service.domain.identifiers import text_of
+from ledger_service.domain.units import Bps, Period, tonnes_text, yuan_text
+from ledger_service.facts import Pledge, Redemption, Round
+from ledger_service.reports.income import LineIncome, PotIncome
+from ledger_service.reports.statement import Earning, HolderStatement
+from ledger_service.store.books import Booked
+
+T = TypeVar("T")
+
+Hex32 = Annotated[str, Field(pattern="^0x[0-9a-f]{64}$", examples=["0x" + "0" * 63 + "1"])]
+AddressText = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$", examples=["0xd2103535bfc62bC5DBa62524872E489438507A7c"])]
+Integer = Annotated[str, Field(pattern="^-?[0-9]+$")]
+PeriodText = Annotated[str, Field(description="Month, UTC.", examples=["2018-12"])]
+
+
+class Answer(BaseModel):
+    """The base of all answers."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class Text(Answer):
+    """The same in Chinese and English."""
+
+    zh: str
+    en: str
+
+    @classmethod
+    def of(cls, words: Words) -> Self:
+        return cls(zh=words.zh, en=words.en)
+
+
+class Money(Answer):
+    """An amount of money."""
+
+    fen: Annotated[Integer, Field(examples=["123456789"])]
+    """Integer fen (0.01 yuan)."""
+    text: Annotated[str, Field(examples=["¥1,234,567.89"])]
+
+    @classmethod
+    def of(cls, fen: int) -> Self:
+        return cls(fen=str(fen), text=yuan_text(fen))
+
+
+class Carbon(Answer):
+    """An amount of credits."""
+
+    kg: Annotated[Integer, Field(examples=["1123458"])]
+    """Integer kg CO2e."""
+    text: Annotated[str, Field(examples=["1,123.458 tCO2e"])]
+
+    @classmethod
+    def of(cls, kg: int) -> Self:
+        return cls(kg=str(kg), text=tonnes_text(kg))
+
+
+class Share(Answer):
+    """A share of a whole."""
+
+    bps: int
+    """Basis points: 10,000 are all of it."""
+    text: Annotated[str, Field(examples=["80 %"])]
+
+    @classmethod
+    def of(cls, bps: int) -> Self:
+        return cls(bps=bps, text=str(Bps(bps)))
+
+
+class Source(Answer):
+    """The event on chain that says so."""
+
+    block: int
+    block_hash: Hex32
+    log_index: int
+    transaction: Hex32
+    at: datetime
+
+    @classmethod
+    def of(cls, event: Emitted[Any] | Record) -> Self:
+        return cls(
+            block=event.block.number,
+            block_hash=event.block.hash,
+            log_index=event.id.log_index,
+            transaction=event.transaction,
+            at=_moment(event.block.timestamp),
+        )
+
+
+class Page(Answer, Generic[T]):
+    """Some of a list."""
+
+    items: list[T]
+    total: int
+    """How many there are in all."""
+    limit: int
+    offset: int
+
+    @classmethod
+    def of(cls, everything: Sequence[T], limit: int, offset: int) -> Self:
+        return cls(items=list(everything[offset : offset + limit]), total=len(everything), limit=limit, offset=offset)
+
+
+class Health(Answer):
+    """Whether the books keep up with the chain."""
+
+    status: Literal["ok", "behind"]
+    chain_id: int
+    genesis_hash: Hex32
+    """The block of the first deployment transaction: it tells two chains with one id apart."""
+    contracts: dict[str, AddressText]
+    chain_head: int
+    indexed_head: int | None
+    """Nothing before the first block was read."""
+    blocks_behind: int
+
+
+# AGREEMENTS
+
+
+class Leg(Answer):
+    """One part of an agreement."""
+
+    index: int
+    name: Text | None
+    """Nothing when the agreement is not in the catalogue."""
+    kind: Literal["account", "fund", "register"]
+    share: Share
+    account: AddressText | None
+    """Who collects an account, or answers for a fund."""
+    purpose: str | None
+    """What a fund may be spent on."""
+    feed: str | None
+    """The oracle feed that measures the holders of a register."""
+    subject: str | None
+    """What it measures there."""
+
+    @classmethod
+    def of(cls, agreement: str, index: int, leg: PublishedLeg) -> Self:
+        shipped = catalogue().get(agreement)
+        is_register = leg.kind is LegKind.REGISTER
+        return cls(
+            index=index,
+            name=Text.of(shipped.legs[index].name) if shipped and index < len(shipped.legs) else None,
+            kind=leg.kind.name.lower(),  # type: ignore[arg-type]
+            share=Share.of(leg.bps),
+            account=None if is_register else leg.account,
+            purpose=text_of(leg.purpose) if leg.kind is LegKind.FUND else None,
+            feed=text_of(leg.feed) if is_register else None,
+            subject=text_of(leg.subject) if is_register else None,
+        )
+
+
+class Version(Answer):
+    """A published version: it splits what arrives from `effective_from` on."""
+
+    version: int
+    effective_from: datetime
+    legs: list[Leg]
+    source: Source
+
+    @classmethod
+    def of(cls, published: Emitted[AgreementPublished]) -> Self:
+        event = published.event
+        return cls(
+            version=event.version,
+            effective_from=_moment(event.effective_from),
+            legs=[Leg.of(text_of(event.agreement), index, leg) for index, leg in enumerate(event.legs)],
+            source=Source.of(published),
+        )
+
+
+class LegIncome(Answer):
+    """What a leg was given in a period."""
+
+    leg: int
+    income: Money
+    unpaid: Money
+    register_root: Hex32 | None
+    """Nothing while nobody is known to share it."""
+    holders: int | None
+
+    @classmethod
+    def of(cls, line: LineIncome) -> Self:
+        register = line.register.event if line.register else None
+        return cls(
+            leg=line.line.leg,
+            income=Money.of(line.income.value),
+            unpaid=Money.of(line.unpaid.value),
+            register_root=_hex(register.root) if register else None,
+            holders=register.count if register else None,
+        )
+
+
+class Income(Answer):
+    """What one version of an agreement received for one period."""
+
+    version: int
+    period: PeriodText
+    received: Money
+    held_back: Money
+    """Odd fen, until the period is closed."""
+    is_closed: bool
+    legs: list[LegIncome]
+
+    @classmethod
+    def of(cls, income: PotIncome) -> Self:
+        return cls(
+            version=income.pot.version,
+            period=str(income.pot.period),
+            received=Money.of(income.received.value),
+            held_back=Money.of(income.dust.value),
+            is_closed=income.is_closed,
+            legs=[LegIncome.of(line) for line in income.lines],
+        )
+
+
+class AgreementSummary(Answer):
+    """An agreement, with the version that was published last."""
+
+    key: Annotated[str, Field(examples=["carbon-pool"])]
+    name: Text | None
+    """Nothing when it is not in the catalogue."""
+    income_from: Text | None
+    latest: Version
+
+    @classmethod
+    def of(cls, key: str, versions: Sequence[Emitted[AgreementPublished]]) -> Self:
+        shipped = catalogue().get(key)
+        return cls(
+            key=key,
+            name=Text.of(shipped.name) if shipped else None,
+            income_from=Text.of(shipped.income) if shipped else None,
+            latest=Version.of(versions[-1]),
+        )
+
+
+class AgreementDetail(Answer):
+    """An agreement with all its versions and its income."""
+
+    agreement: AgreementSummary
+    versions: list[Version]
+    income: list[Income]
+
+    @classmethod
+    def of(
+        cls, key: str, versions: Sequence[Emitted[AgreementPublished]], income: Sequence[PotIncome]
+    ) -> Self:
+        return cls(
+            agreement=AgreementSummary.of(key, versions),
+            versions=[Version.of(version) for version in versions],
+            income=[Income.of(pot) for pot in income],
+        )
+
+
+# CREDITS
+
+
+class BatchSummary(Answer):
+    """Credits issued from one final round."""
+
+    batch: int
+    project: str
+    issued: Carbon
+    buffered: Carbon
+    serials: Annotated[str, Field(examples=["1-1123458"])]
+    """First and last serial number within the project."""
+    period_start: datetime
+    period_end: datetime
+    """Half-open: the first second after it."""
+    round: Hex32
+    methodology: Hex32
+    evidence_root: Hex32
+    source: Source
+
+    @classmethod
+    def of(cls, issued: Emitted[BatchIssued]) -> Self:
+        event = issued.event
+        return cls(
+            batch=event.batch,
+            project=text_of(event.project),
+            issued=Carbon.of(event.issued),
+            buffered=Carbon.of(event.buffered),
+            serials=f"{event.serial_start}-{event.serial_start + event.issued - 1}",
+            period_start=_moment(event.period_start),
+            period_end=_moment(event.period_end),
+            round=_hex(event.round),
+            methodology=_hex(event.methodology),
+            evidence_root=_hex(event.evidence_root),
+            source=Source.of(issued),
+        )
+
+
+class Holding(Answer):
+    """Credits of one account."""
+
+    account: AddressText
+    credits: Carbon
+
+
+class Signer(Answer):
+    """A reporter who signed the round."""
+
+    account: AddressText
+    group: int
+    """1: the operator's sensors; 2: independent verifiers."""
+    source: Source
+
+
+class BatchDetail(Answer):
+    """A batch, who holds it, and who measured it."""
+
+    batch: BatchSummary
+    holdings: list[Holding]
+    uncertainty: Carbon
+    """Half-width of the 90 % interval."""
+    signers: list[Signer]
+
+    @classmethod
+    def of(cls, issued: Emitted[BatchIssued], measured: Round, holdings: Mapping[str, int]) -> Self:
+        return cls(
+            batch=BatchSummary.of(issued),
+            holdings=[Holding(account=account, credits=Carbon.of(kg)) for account, kg in holdings.items()],
+            uncertainty=Carbon.of(measured.candidate.event.uncertainty),
+            signers=[
+                Signer(account=report.event.signer, group=report.event.group, source=Source.of(report))
+                for report in measured.reports
+            ],
+        )
+
+
+# HOLDERS
+
+
+class Movement(Answer):
+    """One posting to an account of the holder. What the holder has is negative, as in any bank's books."""
+
+    account: Annotated[str, Field(examples=["holder:carbon-pool/1/2018-12/1/0"])]
+    asset: Annotated[str, Field(examples=["CNY", "kg:1"])]
+    amount: Integer
+    text: str
+    event: Annotated[str, Field(examples=["Claimed"])]
+    source: Source
+
+    @classmethod
+    def of(cls, booked: Booked) -> Self:
+        posting = booked.posting
+        account = ":".join(filter(None, (posting.account.kind.value, posting.account.subject)))
+        shown = yuan_text if posting.asset == CNY else tonnes_text
+        return cls(
+            account=account,
+            asset=posting.asset,
+            amount=str(posting.amount),
+            text=shown(posting.amount),
+            event=booked.record.name,
+            source=Source.of(booked.record),
+        )
+
+
+class RegisterPlace(Answer):
+    """The holder's place in a share register: its slice is [before, before + weight) of total."""
+
+    root: Hex32
+    index: int
+    count: int
+    weight: Integer
+    before: Integer
+    total: Integer
+    proof: str
+    """What `Revenue.claim` wants: 48 bytes for each step."""
+
+
+class HolderEarning(Answer):
+    """What the holder earns in one leg of an agreement in one period."""
+
+    agreement: str
+    version: int
+    period: PeriodText
+    leg: int
+    is_closed: bool
+    leg_income: Money
+    entitled: Money
+    """Owed in all so far, paid or not."""
+    paid: Money
+    paid_to_lenders: Money
+    unpaid: Money
+    leaf: RegisterPlace | None
+    """Nothing when the holder collects the leg as its account."""
+
+    @classmethod
+    def of(cls, earning: Earning) -> Self:
+        pot = earning.line.pot
+        leaf = earning.leaf
+        return cls(
+            agreement=pot.agreement,
+            version=pot.version,
+            period=str(pot.period),
+            leg=earning.line.leg,
+            is_closed=earning.is_closed,
+            leg_income=Money.of(earning.line_income.value),
+            entitled=Money.of(earning.entitled.value),
+            paid=Money.of(earning.paid.value),
+            paid_to_lenders=Money.of(earning.paid_to_lenders.value),
+            unpaid=Money.of(earning.unpaid.value),
+            leaf=leaf
+            and RegisterPlace(
+                root=_hex(leaf.root),
+                index=leaf.index,
+                count=leaf.count,
+                weight=str(leaf.weight),
+                before=str(leaf.before),
+                total=str(leaf.total),
+                proof=_hex(leaf.proof),
+            ),
+        )
+
+
+class HolderRedemption(Answer):
+    """Vouchers on their way to the holder's bank account."""
+
+    number: int
+    amount: Money
+    state: Literal["requested", "paid", "returned"]
+    state_text: Text
+    payment_reference: str | None
+    source: Source
+
+    @classmethod
+    def of(cls, number: int, redemption: Redemption) -> Self:
+        requested, reference = redemption.requested, redemption.payment_reference
+        return cls(
+            number=number,
+            amount=Money.of(requested.event.amount),
+            state=redemption.state.value,
+            state_text=Text.of(redemption.state.words),
+            payment_reference=text_of(reference) if reference else None,
+            source=Source.of(requested),
+        )
+
+
+class HolderCredits(Answer):
+    """Credits of one batch."""
+
+    batch: int
+    credits: Carbon
+
+
+class Statement(Answer):
+    """Everything the books know of one holder."""
+
+    holder: AddressText
+    as_of_block: int | None
+    as_of: datetime | None
+    vouchers: Money
+    set_aside: Money
+    """Kept by `Revenue` because it could not be paid."""
+    credits: list[HolderCredits]
+    earnings: list[HolderEarning]
+    pledges: list[Hex32]
+    """Those that the holder gave."""
+    redemptions: list[HolderRedemption]
+    movements: Page[Movement]
+    """Newest first."""
+
+    @classmethod
+    def of(cls, statement: HolderStatement, movements: Page[Movement]) -> Self:
+        block = statement.block
+        return cls(
+            holder=statement.holder,
+            as_of_block=block.number if block else None,
+            as_of=_moment(block.timestamp) if block else None,
+            vouchers=Money.of(statement.vouchers.value),
+            set_aside=Money.of(statement.set_aside.value),
+            credits=[HolderCredits(batch=batch, credits=Carbon.of(kg.value)) for batch, kg in statement.credits.items()],
+            earnings=[HolderEarning.of(earning) for earning in statement.earnings],
+            pledges=[_hex(pledge) for pledge in statement.pledges],
+            redemptions=[HolderRedemption.of(number, each) for number, each in statement.redemptions.items()],
+            movements=movements,
+        )
+
+
+# PLEDGES
+
+
+class Registration(Answer):
+    """What makes the lien good against third parties."""
+
+    number: str
+    expires_at: datetime
+
+
+class ScheduledPrincipal(Answer):
+    """Principal that falls due."""
+
+    due_at: datetime
+    principal: Money
+
+
+class PledgeRepayment(Answer):
+    """A payment towards the debt, out of a claim or by somebody."""
+
+    by: AddressText
+    to_interest: Money
+    to_principal: Money
+    principal_left: Money
+    source: Source
+
+    @classmethod
+    def of(cls, repayment: Emitted[Repayment]) -> Self:
+        event = repayment.event
+        return cls(
+            by=event.by,
+            to_interest=Money.of(event.to_interest),
+            to_principal=Money.of(event.to_principal),
+            principal_left=Money.of(event.principal),
+            source=Source.of(repayment),
+        )
+
+
+class DebtNow(Answer):
+    """What is owed at the newest block in the books."""
+
+    principal: Money
+    interest: Money
+    due: Money
+    """What of both is due."""
+    as_of: datetime
+
+
+class PledgeDetail(Answer):
+    """A lien on coming income, and the loan it secures."""
+
+    pledge: Hex32
+    holder: AddressText
+    lender: AddressText
+    agreement: str
+    leg: int
+    from_period: PeriodText
+    to_period: PeriodText
+    """Inclusive."""
+    share: Share
+    rank: int
+    """1 is the first lien at the time of registration."""
+    state: Literal["committed", "perfected", "active", "repaid", "released", "cancelled"]
+    state_text: Text
+    principal: Money
+    annual_rate: Share
+    schedule: list[ScheduledPrincipal]
+    registration: Registration | None
+    """Nothing before the lien is perfected."""
+    debt: DebtNow | None
+    """Nothing before the loan is disbursed."""
+    repayments: Page[PledgeRepayment]
+    source: Source
+
+    @classmethod
+    def of(cls, pledge: Pledge, as_of: int, repayments: Page[PledgeRepayment]) -> Self:
+        committed, terms = pledge.committed, pledge.committed.event.terms
+        registration = pledge.perfection
+        return cls(
+            pledge=_hex(committed.event.pledge),
+            holder=terms.holder,
+            lender=terms.lender,
+            agreement=text_of(terms.agreement),
+            leg=terms.leg,
+            from_period=str(Period(terms.from_period)),
+            to_period=str(Period(terms.to_period)),
+            share=Share.of(terms.bps),
+            rank=committed.event.rank + 1,
+            state=pledge.state.name.lower(),
+            state_text=Text.of(pledge.state.words),
+            principal=Money.of(terms.principal),
+            annual_rate=Share.of(terms.annual_rate_bps),
+            schedule=[
+                ScheduledPrincipal(due_at=_moment(each.due_at), principal=Money.of(each.principal))
+                for each in terms.schedule
+            ],
+            registration=registration
+            and Registration(number=text_of(registration.register_number), expires_at=_moment(registration.expiry)),
+            debt=_debt(pledge, as_of),
+            repayments=repayments,
+            source=Source.of(committed),
+        )
+
+
+def _debt(pledge: Pledge, as_of: int) -> DebtNow | None:
+    if pledge.loan is None:
+        return None
+    loan = pledge.loan.at(as_of)
+    return DebtNow(
+        principal=Money.of(loan.principal),
+        interest=Money.of(loan.interest),
+        due=Money.of(pledge.due(as_of)),
+        as_of=_moment(as_of),
+    )
+
+
+def _moment(timestamp: int) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC)
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + value.hex()
