@@ -27,6 +27,7 @@ from ledger_service.chain.events import (
 )
 from ledger_service.domain.agreements import AgreementUnknown
 from ledger_service.domain.bilingual import Words
+from ledger_service.domain.books import AccountKind, credit_of
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import Address, text_of
 from ledger_service.domain.pledges import Loan, PledgeState
@@ -193,6 +194,15 @@ def batch_numbered(reader: Reader, number: int) -> Emitted[BatchIssued]:
         if issued.event.batch == number:
             return issued
     raise BatchUnknown(number)
+
+
+def credit_holdings(reader: Reader, batch: int) -> Mapping[Address, int]:
+    """Who holds how many credits of a batch, in kg CO2e."""
+    return {
+        Address(account.owner): -balance
+        for (account, asset), balance in reader.balances(AccountKind.CREDITS).items()
+        if asset == credit_of(batch) and balance
+    }
 
 
 def pledge_named(reader: Reader, identifier: bytes) -> Pledge:

@@ -25,8 +25,8 @@ STATUS: Mapping[type[LedgerError], HTTPStatus] = {
     AgreementUnknown: HTTPStatus.NOT_FOUND,
     BatchUnknown: HTTPStatus.NOT_FOUND,
     PledgeUnknown: HTTPStatus.NOT_FOUND,
-    NotAnAddress: HTTPStatus.UNPROCESSABLE_CONTENT,
-    NotAnIdentifier: HTTPStatus.UNPROCESSABLE_CONTENT,
+    NotAnAddress: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NotAnIdentifier: HTTPStatus.UNPROCESSABLE_ENTITY,
     ChainUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
     RegisterMissing: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -61,7 +61,7 @@ def add_handlers(app: FastAPI) -> None:
     def _(_: Request, error: RequestValidationError) -> JSONResponse:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         detail = str(Words("请求参数无效", "the request is not valid"))
-        return _problem("RequestInvalid", HTTPStatus.UNPROCESSABLE_CONTENT, f"{detail}: {wrong}")
+        return _problem("RequestInvalid", HTTPStatus.UNPROCESSABLE_ENTITY, f"{detail}: {wrong}")
 
     @app.exception_handler(HTTPException)
     def _(_: Request, error: HTTPException) -> JSONResponse:

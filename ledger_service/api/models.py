@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ledger_service.chain.events import AgreementPublished, BatchIssued, Emitted, PublishedLeg, Repayment
 from ledger_service.domain.agreements import LegKind, catalogue
 from ledger_service.domain.bilingual import Words
-from ledger_service.domain.books import CNY, Record
+from ledger_service.domain.books import CNY, Block, Identity, Record
 from ledger_service.domain.identifiers import text_of
 from ledger_service.domain.units import Bps, Period, tonnes_text, yuan_text
 from ledger_service.facts import Pledge, Redemption, Round
@@ -20,7 +20,9 @@ from ledger_service.store.books import Booked
 T = TypeVar("T")
 
 Hex32 = Annotated[str, Field(pattern="^0x[0-9a-f]{64}$", examples=["0x" + "0" * 63 + "1"])]
-AddressText = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$", examples=["0xd2103535bfc62bC5DBa62524872E489438507A7c"])]
+AddressText = Annotated[
+    str, Field(pattern="^0x[0-9a-fA-F]{40}$", examples=["0xd2103535bfc62bC5DBa62524872E489438507A7c"])
+]
 Integer = Annotated[str, Field(pattern="^-?[0-9]+$")]
 PeriodText = Annotated[str, Field(description="Month, UTC.", examples=["2018-12"])]
 
@@ -124,6 +126,19 @@ class Health(Answer):
     indexed_head: int | None
     """Nothing before the first block was read."""
     blocks_behind: int
+
+    @classmethod
+    def of(cls, deployment: Identity, *, chain_head: int, indexed: Block | None) -> Self:
+        behind = chain_head - (indexed.number if indexed else deployment.first_block - 1)
+        return cls(
+            status="behind" if behind > 0 else "ok",
+            chain_id=deployment.chain_id,
+            genesis_hash=deployment.genesis_hash,
+            contracts=dict(deployment.contracts),
+            chain_head=chain_head,
+            indexed_head=indexed.number if indexed else None,
+            blocks_behind=max(0, behind),
+        )
 
 
 # AGREEMENTS
@@ -254,9 +269,7 @@ class AgreementDetail(Answer):
     income: list[Income]
 
     @classmethod
-    def of(
-        cls, key: str, versions: Sequence[Emitted[AgreementPublished]], income: Sequence[PotIncome]
-    ) -> Self:
+    def of(cls, key: str, versions: Sequence[Emitted[AgreementPublished]], income: Sequence[PotIncome]) -> Self:
         return cls(
             agreement=AgreementSummary.of(key, versions),
             versions=[Version.of(version) for version in versions],
@@ -482,7 +495,9 @@ class Statement(Answer):
             as_of=_moment(block.timestamp) if block else None,
             vouchers=Money.of(statement.vouchers.value),
             set_aside=Money.of(statement.set_aside.value),
-            credits=[HolderCredits(batch=batch, credits=Carbon.of(kg.value)) for batch, kg in statement.credits.items()],
+            credits=[
+                HolderCredits(batch=batch, credits=Carbon.of(kg.value)) for batch, kg in statement.credits.items()
+            ],
             earnings=[HolderEarning.of(earning) for earning in statement.earnings],
             pledges=[_hex(pledge) for pledge in statement.pledges],
             redemptions=[HolderRedemption.of(number, each) for number, each in statement.redemptions.items()],

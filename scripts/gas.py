@@ -1,0 +1,259 @@
+"""Gas of what the ledger does often, each in a transaction of its own, at 1,048,576 holders.
+
+Writes `build/gas.json`, a list of {"operation", "gas", "target", "holds"}; targets and peers are those of the table in
+contracts/README.md. `--check` compares with the committed snapshot `tests/gas-snapshot.json` instead, and fails when a
+figure changed; `--update` writes it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from pyo3_core import Register
+from rich.console import Console
+from rich.table import Table
+
+from gongsheng import lending, measuring
+from gongsheng.cast import CROSS_CHECKER, REPORTERS, Cast
+from gongsheng.county import (
+    CARBON_AGREEMENT,
+    CARBON_CROSS_CHECK_FEED,
+    CARBON_FEED,
+    CARBON_HOLDERS_LEG,
+    CARBON_PROJECT,
+    DAY,
+    PRODUCT_AGREEMENT,
+    admit,
+    advance,
+    deploy_protocol,
+    fund_with_gas,
+    open_county,
+)
+from gongsheng.measuring import Measured
+from ledger_service.chain.client import Chain, connect
+from ledger_service.chain.embedded import embedded_chain
+from ledger_service.chain.tools import ROOT
+from ledger_service.domain.identifiers import bytes32_of
+from ledger_service.domain.units import Period, period_of
+
+SNAPSHOT = ROOT / "tests" / "gas-snapshot.json"
+REPORT = ROOT / "build" / "gas.json"
+HOLDERS = 1 << 20
+BLOCK_HOLDERS = 50
+SUBJECT, PRODUCT = "gas-pool", "gas-product"
+CLOCK = 1_798_761_600
+"""2027-01-01: where the embedded chain's clock begins."""
+FIRST_PERIOD = Period.parse("2024-01")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Gas of one operation; no target where the table asks for a figure only."""
+
+    operation: str
+    gas: int
+    target: int | None
+
+    @property
+    def holds(self) -> bool:
+        return self.target is None or self.gas <= self.target
+
+
+class Bench:
+    """A county with registers of 1,048,576 holders in its carbon pool."""
+
+    def __init__(self, chain: Chain, cast: Cast, reporters: dict[str, LocalAccount]) -> None:
+        self.chain = chain
+        self.cast = cast
+        self.reporters = reporters
+        self.relayer = cast.account("relayer")
+        self.figures: list[Figure] = []
+        self.receipts = 0
+        self.pledges = 0
+        rng = np.random.default_rng(20_260)
+        accounts = rng.integers(1, 256, size=(HOLDERS, 20), dtype=np.uint8)
+        self.borrowers = {index: Account.from_key(rng.bytes(32)) for index in (7, 8)}
+        for index, account in self.borrowers.items():
+            accounts[index] = np.frombuffer(bytes.fromhex(account.address[2:]), dtype=np.uint8)
+        self.register = Register(accounts, rng.integers(1, 10_000, size=HOLDERS, dtype=np.uint64))
+
+    def send(self, call: Any, sender: LocalAccount | None = None) -> int:
+        return int(self.chain.send(call, sender or self.relayer)["gasUsed"])
+
+    def record(self, operation: str, gas: int, target: int | None = None) -> None:
+        self.figures.append(Figure(operation, gas, target))
+
+    def round(self, period: Period) -> bytes:
+        """A final carbon round of one month, with the big register."""
+        common: dict[str, Any] = {
+            "subject": SUBJECT,
+            "period_start": period.starts_at,
+            "period_end": period.ends_at,
+            "observed_at": CLOCK - DAY,
+            "value": self.register.total,
+            "uncertainty": 0,
+            "evidence_root": b"\1" * 32,
+            "methodology": b"\2" * 32,
+        }
+        none = {"share_root": bytes(32), "share_count": 0}
+        some = {"share_root": self.register.root, "share_count": len(self.register)}
+        crossed = Measured(feed=CARBON_CROSS_CHECK_FEED, **common, **none)
+        measuring.submit(self.chain, crossed, [self.reporters[CROSS_CHECKER]], self.relayer)
+        measured = Measured(feed=CARBON_FEED, **common, **some)
+        signers = [self.reporters[name] for name in REPORTERS]
+        return measuring.submit(self.chain, measured, signers, self.relayer)
+
+    def income(self, agreement: str, period: Period) -> int:
+        self.receipts += 1
+        reference = f"GAS-{self.receipts:06d}".encode().ljust(32, b"\0")
+        call = self.chain.contract("Revenue").functions.receiveIncome(
+            bytes32_of(agreement), period.value, 800_000_000, reference
+        )
+        return self.send(call, self.cast.account("treasurer"))
+
+    def line(self, period: Period) -> tuple[bytes, int, int, int]:
+        return (bytes32_of(CARBON_AGREEMENT), 1, period.value, CARBON_HOLDERS_LEG)
+
+    def leaf(self, index: int) -> tuple[int, bytes, int]:
+        account, weight = self.register.leaf(index)
+        return (index, account, weight)
+
+    def claim(self, period: Period, index: int) -> int:
+        revenue = self.chain.contract("Revenue").functions
+        return self.send(revenue.claim(self.line(period), self.leaf(index), self.register.proof(index)))
+
+    def claim_many(self, period: Period, indices: range) -> int:
+        revenue = self.chain.contract("Revenue").functions
+        leaves = [self.leaf(index) for index in indices]
+        proofs = [self.register.proof(index) for index in indices]
+        return self.send(revenue.claimMany(self.line(period), leaves, proofs))
+
+    def pledge(self, borrower: LocalAccount, period: Period, bps: int) -> None:
+        self.pledges += 1
+        bank, treasurer = self.cast.account("bank"), self.cast.account("treasurer")
+        terms = lending.terms_for(
+            self.chain,
+            holder=borrower,
+            lender=bank,
+            agreement=CARBON_AGREEMENT,
+            leg=CARBON_HOLDERS_LEG,
+            first_period=period.value,
+            bps=bps,
+            principal=10_000_000,
+            nonce=self.pledges,
+        )
+        pledge = lending.commit(self.chain, terms, borrower, bank, self.relayer)
+        number = f"GAS-LOAN-{self.pledges}"
+        self.send(
+            self.chain.contract("CnyVoucher").functions.mint(bank.address, 10_000_000, bytes32_of(number)), treasurer
+        )
+        lending.perfect_and_disburse(self.chain, pledge, terms, bank, f"GAS-REG-{self.pledges}")
+        advance(self.chain, (lending.FIRST_DUE_DAYS + 1) * DAY)
+
+
+@contextmanager
+def open_bench() -> Iterator[Bench]:
+    cast = Cast(seed=1, holder_count=0)
+    with TemporaryDirectory() as folder, embedded_chain(folder=Path(folder), timestamp=CLOCK, keep_state=False) as url:
+        w3 = connect(url)
+        fund_with_gas(w3, cast.senders())
+        chain = Chain(connect(url), deploy_protocol(w3, cast))
+        reporters = dict(measuring.open_keystores(Path(folder) / "keystores"))
+        addresses = {name: account.address for name, account in reporters.items()}
+        open_county(chain, cast, carbon_subject=SUBJECT, product_subject=PRODUCT, reporters=addresses)
+        yield Bench(chain, cast, reporters)
+
+
+def measure(bench: Bench, tell: Callable[[str], None]) -> None:
+    """Runs every operation of the table."""
+    credits, revenue = bench.chain.contract("CarbonCredits").functions, bench.chain.contract("Revenue").functions
+    periods = [Period(FIRST_PERIOD.value + month) for month in range(13)]
+    tell("13 个轮次 · 13 rounds")
+    measuring.anchor(bench.chain, [b"\1" * 32], bench.relayer)
+    rounds = [bench.round(period) for period in periods]
+    measuring.finalise(bench.chain, rounds, bench.relayer)
+    issued = [bench.send(credits.issue(bytes32_of(CARBON_PROJECT), round_id)) for round_id in rounds]
+    bench.record("issue a batch with its register", issued[-1])
+
+    tell("入账与领取 · income and claims")
+    period, current = periods[0], period_of(CLOCK)
+    bench.income(CARBON_AGREEMENT, period)
+    bench.record("record income, two legs, one of them a register", bench.income(CARBON_AGREEMENT, period), 75_000)
+    bench.income(PRODUCT_AGREEMENT, current)
+    bench.record("record income, three legs, two of them registers", bench.income(PRODUCT_AGREEMENT, current), 75_000)
+    bench.record("claim, depth 20, first", bench.claim(period, 123_456), 120_000)
+    bench.income(CARBON_AGREEMENT, period)
+    bench.record("claim, depth 20, repeated", bench.claim(period, 123_456), 85_000)
+    for _ in range(12):
+        bench.income(CARBON_AGREEMENT, period)
+    bench.record("collect 12 receipts of one period: one claim", bench.claim(period, 123_456), 85_000)
+
+    tell("批量 · many at once")
+    block = range(500_000, 500_000 + BLOCK_HOLDERS)
+    first = bench.claim_many(period, block)
+    bench.record("claims of 50 neighbours in one transaction, first, per holder", first // BLOCK_HOLDERS)
+    bench.income(CARBON_AGREEMENT, period)
+    again = bench.claim_many(period, block)
+    bench.record("claims of 50 neighbours in one transaction, repeated, per holder", again // BLOCK_HOLDERS, 55_000)
+
+    tell("担保 · liens")
+    for index, liens in ((7, 1), (8, 8)):
+        borrower = bench.borrowers[index]
+        admit(bench.chain, bench.cast.account("operator"), borrower.address, "cooperative", f"borrower {index}")
+        fund_with_gas(bench.chain.w3, [borrower])
+        for _ in range(liens):
+            bench.pledge(borrower, period, 1_000)
+        bench.claim(period, index)
+        bench.income(CARBON_AGREEMENT, period)
+        bench.record(f"diverted claim, {liens} lien(s), repeated", bench.claim(period, index))
+
+    for each in periods[1:]:
+        bench.income(CARBON_AGREEMENT, each)
+    separate = sum(bench.claim(each, 654_321) for each in periods[1:])
+    bench.record("collect 12 periods of one holder, in 12 transactions", separate)
+    assert bench.chain.call(revenue.isClosed(bytes32_of(CARBON_AGREEMENT), period.value)) is False
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail when a figure differs from the snapshot")
+    parser.add_argument("--update", action="store_true", help="write the snapshot")
+    arguments = parser.parse_args()
+
+    console = Console(stderr=True)
+    with open_bench() as bench:
+        measure(bench, lambda text: console.print(f"· {text}"))
+    rows = [asdict(figure) | {"holds": figure.holds} for figure in bench.figures]
+    table = Table("操作 · operation", "gas", "目标 · target", "达标 · holds")
+    for figure in bench.figures:
+        target = "" if figure.target is None else f"{figure.target:,}"
+        table.add_row(figure.operation, f"{figure.gas:,}", target, "" if figure.target is None else str(figure.holds))
+    Console().print(table)
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+
+    snapshot = {figure.operation: figure.gas for figure in bench.figures}
+    if arguments.update:
+        SNAPSHOT.write_text(json.dumps(snapshot, indent=1) + "\n", "utf-8")
+    elif arguments.check and snapshot != json.loads(SNAPSHOT.read_text("utf-8")):
+        print(
+            "gas 与快照不同 · gas differs from tests/gas-snapshot.json; run `python -m scripts.gas --update`",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
