@@ -49,12 +49,9 @@ contract Revenue is IRevenue, AccessManaged {
     mapping(bytes32 line => mapping(uint256 index => uint256)) private _paid;
     mapping(address account => uint256) private _setAside;
 
-    constructor(
-        address authority,
-        ICnyVoucher voucher_,
-        IMonitoringOracle oracle_,
-        IPledges pledges_
-    ) AccessManaged(authority) {
+    constructor(address authority, ICnyVoucher voucher_, IMonitoringOracle oracle_, IPledges pledges_)
+        AccessManaged(authority)
+    {
         voucher = voucher_;
         oracle = oracle_;
         pledges = pledges_;
@@ -63,11 +60,11 @@ contract Revenue is IRevenue, AccessManaged {
     /* AGREEMENTS */
 
     /// @inheritdoc IRevenue
-    function publish(
-        bytes32 agreement,
-        Leg[] calldata legs,
-        uint64 effectiveFrom
-    ) external restricted returns (uint16 version) {
+    function publish(bytes32 agreement, Leg[] calldata legs, uint64 effectiveFrom)
+        external
+        restricted
+        returns (uint16 version)
+    {
         require(agreement != 0, AgreementUnknown(agreement));
         uint64[] storage versions = _effectiveFrom[agreement];
         require(legs.length != 0 && legs.length <= MAXIMUM_LEGS, LegCount(agreement, legs.length));
@@ -107,11 +104,7 @@ contract Revenue is IRevenue, AccessManaged {
         emit AgreementPublished(agreement, version, effectiveFrom, legs, msg.sender);
     }
 
-    function _requireWellFormed(
-        bytes32 agreement,
-        uint256 i,
-        Leg calldata leg
-    ) private pure {
+    function _requireWellFormed(bytes32 agreement, uint256 i, Leg calldata leg) private pure {
         bool hasAccount = leg.account != address(0);
         bool hasPurpose = leg.purpose != 0;
         bool hasFeed = leg.feed != 0 && leg.subject != 0;
@@ -125,11 +118,7 @@ contract Revenue is IRevenue, AccessManaged {
     }
 
     /// @inheritdoc IRevenue
-    function openRegister(
-        bytes32 agreement,
-        uint8 leg,
-        bytes32 round
-    ) external {
+    function openRegister(bytes32 agreement, uint8 leg, bytes32 round) external {
         uint256 versions = _effectiveFrom[agreement].length;
         require(versions != 0, AgreementUnknown(agreement));
         LegShare[] storage shares = _legs[agreement][uint16(versions)];
@@ -161,12 +150,10 @@ contract Revenue is IRevenue, AccessManaged {
     /* INCOME */
 
     /// @inheritdoc IRevenue
-    function receiveIncome(
-        bytes32 agreement,
-        Period period,
-        uint256 amount,
-        bytes32 bankReference
-    ) external restricted {
+    function receiveIncome(bytes32 agreement, Period period, uint256 amount, bytes32 bankReference)
+        external
+        restricted
+    {
         Period current = Months.containing(block.timestamp);
         require(!(period > current), PeriodInFuture(period, current));
         require(!_isClosed[agreement][period], ClosedAlready(agreement, period));
@@ -180,10 +167,7 @@ contract Revenue is IRevenue, AccessManaged {
     }
 
     /// @inheritdoc IRevenue
-    function closePeriod(
-        bytes32 agreement,
-        Period period
-    ) external restricted {
+    function closePeriod(bytes32 agreement, Period period) external restricted {
         uint256 versions = _effectiveFrom[agreement].length;
         require(versions != 0, AgreementUnknown(agreement));
         require(!_isClosed[agreement][period], ClosedAlready(agreement, period));
@@ -205,22 +189,17 @@ contract Revenue is IRevenue, AccessManaged {
     /* CLAIMS */
 
     /// @inheritdoc IRevenue
-    function claim(
-        Line calldata line,
-        Leaf calldata leaf,
-        bytes calldata proof
-    ) external returns (uint256 amount) {
+    function claim(Line calldata line, Leaf calldata leaf, bytes calldata proof) external returns (uint256 amount) {
         bytes32 id = lineId(line);
         amount = _claim(line, id, lineIncome(line), leaf, proof);
         require(amount != 0, NothingToClaim(id, leaf.index));
     }
 
     /// @inheritdoc IRevenue
-    function claimMany(
-        Line calldata line,
-        Leaf[] calldata leaves,
-        bytes[] calldata proofs
-    ) external returns (uint256 amount) {
+    function claimMany(Line calldata line, Leaf[] calldata leaves, bytes[] calldata proofs)
+        external
+        returns (uint256 amount)
+    {
         require(leaves.length == proofs.length, LengthMismatch(leaves.length, proofs.length));
         bytes32 id = lineId(line);
         uint256 income = lineIncome(line);
@@ -229,13 +208,10 @@ contract Revenue is IRevenue, AccessManaged {
         }
     }
 
-    function _claim(
-        Line calldata line,
-        bytes32 id,
-        uint256 income,
-        Leaf calldata leaf,
-        bytes calldata proof
-    ) private returns (uint256 amount) {
+    function _claim(Line calldata line, bytes32 id, uint256 income, Leaf calldata leaf, bytes calldata proof)
+        private
+        returns (uint256 amount)
+    {
         uint256 entitled = _entitled(line, income, leaf, proof);
         uint256 already = _paid[id][leaf.index];
         if (entitled <= already) return 0;
@@ -248,9 +224,7 @@ contract Revenue is IRevenue, AccessManaged {
     }
 
     /// @inheritdoc IRevenue
-    function collect(
-        Line calldata line
-    ) external returns (uint256 amount) {
+    function collect(Line calldata line) external returns (uint256 amount) {
         LegShare storage share = _share(line);
         require(share.kind == LegKind.Account, WrongLegKind(share.kind, LegKind.Account));
         bytes32 id = lineId(line);
@@ -266,9 +240,7 @@ contract Revenue is IRevenue, AccessManaged {
     }
 
     /// @inheritdoc IRevenue
-    function withdraw(
-        address account
-    ) external returns (uint256 amount) {
+    function withdraw(address account) external returns (uint256 amount) {
         amount = _setAside[account];
         require(amount != 0, NothingSetAside(account));
         _setAside[account] = 0;
@@ -278,23 +250,17 @@ contract Revenue is IRevenue, AccessManaged {
     }
 
     /// @dev What the step of `account` from `before` to `entitled` in this line owes to lenders, in the order of their liens.
-    function _divert(
-        Line calldata line,
-        address account,
-        uint256 before,
-        uint256 entitled
-    ) private returns (IPledges.Payment[] memory payments, uint256 diverted) {
+    function _divert(Line calldata line, address account, uint256 before, uint256 entitled)
+        private
+        returns (IPledges.Payment[] memory payments, uint256 diverted)
+    {
         payments = pledges.divert(account, line.agreement, line.leg, line.period, before, entitled);
         for (uint256 i = 0; i < payments.length; i++) {
             diverted += payments[i].amount;
         }
     }
 
-    function _payOut(
-        IPledges.Payment[] memory payments,
-        address account,
-        uint256 rest
-    ) private {
+    function _payOut(IPledges.Payment[] memory payments, address account, uint256 rest) private {
         for (uint256 i = 0; i < payments.length; i++) {
             _pay(payments[i].lender, payments[i].amount);
         }
@@ -303,10 +269,7 @@ contract Revenue is IRevenue, AccessManaged {
 
     /// @dev A payee who cannot be paid must not stop the others: what fails is set aside for it. A caller cannot force this
     /// with too little gas: the 1/64 of the gas that is left after a failing transfer does not pay for the bookkeeping.
-    function _pay(
-        address to,
-        uint256 amount
-    ) private {
+    function _pay(address to, uint256 amount) private {
         try voucher.transfer(to, amount) returns (bool) {}
         catch {
             _setAside[to] += amount;
@@ -316,18 +279,14 @@ contract Revenue is IRevenue, AccessManaged {
 
     /* ENTITLEMENT */
 
-    function _share(
-        Line calldata line
-    ) private view returns (LegShare storage) {
+    function _share(Line calldata line) private view returns (LegShare storage) {
         LegShare[] storage shares = _legs[line.agreement][line.version];
         require(line.leg < shares.length, LineUnknown(line));
         return shares[line.leg];
     }
 
     /// @inheritdoc IRevenue
-    function lineIncome(
-        Line calldata line
-    ) public view returns (uint256) {
+    function lineIncome(Line calldata line) public view returns (uint256) {
         LegShare memory share = _share(line);
         uint256 received = _received[line.agreement][line.version][line.period];
         return _isClosed[line.agreement][line.period]
@@ -335,12 +294,11 @@ contract Revenue is IRevenue, AccessManaged {
             : Shares.entitledOpenDown(received, share.bps, BPS);
     }
 
-    function _entitled(
-        Line calldata line,
-        uint256 income,
-        Leaf calldata leaf,
-        bytes calldata proof
-    ) private view returns (uint256) {
+    function _entitled(Line calldata line, uint256 income, Leaf calldata leaf, bytes calldata proof)
+        private
+        view
+        returns (uint256)
+    {
         Register storage register = _registers[line.agreement][line.leg][line.period];
         bytes32 root = register.root;
         require(root != 0, RegisterMissing(line.agreement, line.leg, line.period));
@@ -355,17 +313,12 @@ contract Revenue is IRevenue, AccessManaged {
     /* VIEWS */
 
     /// @inheritdoc IRevenue
-    function versionCount(
-        bytes32 agreement
-    ) external view returns (uint16) {
+    function versionCount(bytes32 agreement) external view returns (uint16) {
         return uint16(_effectiveFrom[agreement].length);
     }
 
     /// @inheritdoc IRevenue
-    function versionAt(
-        bytes32 agreement,
-        uint256 timestamp
-    ) public view returns (uint16) {
+    function versionAt(bytes32 agreement, uint256 timestamp) public view returns (uint16) {
         uint64[] storage versions = _effectiveFrom[agreement];
         require(versions.length != 0, AgreementUnknown(agreement));
         for (uint256 version = versions.length; version > 0; version--) {
@@ -375,10 +328,11 @@ contract Revenue is IRevenue, AccessManaged {
     }
 
     /// @inheritdoc IRevenue
-    function versionOf(
-        bytes32 agreement,
-        uint16 version
-    ) external view returns (uint64 effectiveFrom, Leg[] memory legs) {
+    function versionOf(bytes32 agreement, uint16 version)
+        external
+        view
+        returns (uint64 effectiveFrom, Leg[] memory legs)
+    {
         LegShare[] storage shares = _legs[agreement][version];
         require(shares.length != 0, AgreementUnknown(agreement));
         effectiveFrom = _effectiveFrom[agreement][version - 1];
@@ -397,59 +351,37 @@ contract Revenue is IRevenue, AccessManaged {
     }
 
     /// @inheritdoc IRevenue
-    function registerOf(
-        bytes32 agreement,
-        uint8 leg,
-        Period period
-    ) external view returns (Register memory) {
+    function registerOf(bytes32 agreement, uint8 leg, Period period) external view returns (Register memory) {
         return _registers[agreement][leg][period];
     }
 
     /// @inheritdoc IRevenue
-    function receivedOf(
-        bytes32 agreement,
-        uint16 version,
-        Period period
-    ) external view returns (uint256) {
+    function receivedOf(bytes32 agreement, uint16 version, Period period) external view returns (uint256) {
         return _received[agreement][version][period];
     }
 
     /// @inheritdoc IRevenue
-    function isClosed(
-        bytes32 agreement,
-        Period period
-    ) external view returns (bool) {
+    function isClosed(bytes32 agreement, Period period) external view returns (bool) {
         return _isClosed[agreement][period];
     }
 
     /// @inheritdoc IRevenue
-    function lineId(
-        Line calldata line
-    ) public pure returns (bytes32) {
+    function lineId(Line calldata line) public pure returns (bytes32) {
         return keccak256(abi.encode(line));
     }
 
     /// @inheritdoc IRevenue
-    function entitledOf(
-        Line calldata line,
-        Leaf calldata leaf,
-        bytes calldata proof
-    ) external view returns (uint256) {
+    function entitledOf(Line calldata line, Leaf calldata leaf, bytes calldata proof) external view returns (uint256) {
         return _entitled(line, lineIncome(line), leaf, proof);
     }
 
     /// @inheritdoc IRevenue
-    function paidOf(
-        bytes32 line,
-        uint256 index
-    ) external view returns (uint256) {
+    function paidOf(bytes32 line, uint256 index) external view returns (uint256) {
         return _paid[line][index];
     }
 
     /// @inheritdoc IRevenue
-    function setAsideOf(
-        address account
-    ) external view returns (uint256) {
+    function setAsideOf(address account) external view returns (uint256) {
         return _setAside[account];
     }
 }

@@ -18,33 +18,22 @@ library MerkleSum {
     /// @notice Thrown when a proof leads to another root than the register's.
     error ProofRefused(bytes32 computed, bytes32 root);
 
-    function hashLeaf(
-        address account,
-        uint128 weight
-    ) internal pure returns (bytes32) {
+    function hashLeaf(address account, uint128 weight) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(bytes1(0x00), account, weight));
     }
 
-    function hashNode(
-        bytes32 left,
-        uint128 leftSum,
-        bytes32 right,
-        uint128 rightSum
-    ) internal pure returns (bytes32) {
+    function hashNode(bytes32 left, uint128 leftSum, bytes32 right, uint128 rightSum) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(bytes1(0x01), left, leftSum, right, rightSum));
     }
 
     /// @notice Checks that (account, weight) is leaf `index` of the register `root` of `count` leaves.
     /// @return before The sum of the weights of all leaves to the left.
     /// @return total The sum of all weights.
-    function verify(
-        bytes32 root,
-        uint256 count,
-        uint256 index,
-        address account,
-        uint128 weight,
-        bytes calldata proof
-    ) internal pure returns (uint256 before, uint256 total) {
+    function verify(bytes32 root, uint256 count, uint256 index, address account, uint128 weight, bytes calldata proof)
+        internal
+        pure
+        returns (uint256 before, uint256 total)
+    {
         require(index < count, IndexOutsideRegister(index, count));
 
         bytes32 node = hashLeaf(account, weight);
