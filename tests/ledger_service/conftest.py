@@ -1,7 +1,7 @@
 """A small county on a real chain: everything that can happen to a fen has happened to some fen in it."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,6 +127,18 @@ class County:
     def wait(self, seconds: int) -> None:
         self.rpc("evm_increaseTime", seconds)
         self.rpc("evm_mine")
+
+    def undoes(self, depth: int) -> Callable[[], None]:
+        """Lets `depth` receipts arrive. What it returns undoes them, and lets another one arrive instead."""
+        snapshot = self.rpc("evm_snapshot")
+        for number in range(depth):
+            self.receive(self.city_share.pot, 7, f"UNDONE-{number}")
+
+        def reorganise() -> None:
+            self.rpc("evm_revert", snapshot)
+            self.receive(self.city_share.pot, 77, "DONE-INSTEAD")
+
+        return reorganise
 
     def open_books(self, name: str) -> Books:
         return open_books(f"sqlite:///{self.folder / name}.sqlite", self.chain.deployment)

@@ -158,20 +158,19 @@ def test_nothing_is_read_before_the_first_block_is_final(county) -> None:
 
 @pytest.mark.parametrize("depth", [1, 4, 40])
 def test_what_a_reorganisation_undid_is_taken_back(county, books, undisturbed, depth: int) -> None:
-    county.rpc("anvil_reorg", depth, [])
-    county.receive(county.city_share.pot, 77, "SALE-AFTER-REORG")
+    reorganise = county.undoes(depth)
+    sync(county.chain, books)
     before = content(books)
+    reorganise()
     sync(county.chain, books)
     assert content(books) != before
     assert content(books) == undisturbed()
 
 
 def test_a_chain_that_became_shorter_is_followed_back(county, books, undisturbed) -> None:
-    snapshot = county.rpc("evm_snapshot")
-    county.receive(county.city_share.pot, 77, "SALE-4")
-    county.wait(1)
+    reorganise = county.undoes(20)
     sync(county.chain, books)
-    county.rpc("evm_revert", snapshot)
+    reorganise()
     assert sync(county.chain, books) == head_number(county.chain)
     assert content(books) == undisturbed()
     with books.reading() as reader:
@@ -179,30 +178,42 @@ def test_a_chain_that_became_shorter_is_followed_back(county, books, undisturbed
 
 
 def test_a_reorganisation_between_ranges_is_noticed(county, undisturbed) -> None:
-    reorganise = once(lambda: county.rpc("anvil_reorg", 30, []))
+    reorganise = once(county.undoes(30))
     with county.open_books("books") as books:
-        sync(county.chain, books, blocks_per_step=40, on_progress=lambda reached, last: reorganise())
+        sync(county.chain, books, blocks_per_step=100, on_progress=lambda *_: reorganise())
         assert content(books) == undisturbed()
 
 
-def test_a_reorganisation_while_a_range_is_read_is_noticed(county, undisturbed) -> None:
-    moving = disturbed(county, "eth_getLogs", once(lambda: county.rpc("anvil_reorg", 30, [])))
+@pytest.mark.parametrize("blocks_per_step", [100, 10_000])
+def test_a_reorganisation_while_a_range_is_read_is_noticed(county, undisturbed, blocks_per_step: int) -> None:
+    moving = disturbed(county, "eth_getLogs", once(county.undoes(30)))
     with county.open_books("books") as books:
-        sync(moving, books, blocks_per_step=60)
+        sync(moving, books, blocks_per_step=blocks_per_step)
+        assert content(books) == undisturbed()
+
+
+def test_a_reorganisation_below_a_range_while_it_is_read_is_noticed(county, undisturbed) -> None:
+    reorganise, answers = county.undoes(30), count()
+    last_range_only = lambda: reorganise() if next(answers) == 3 else None  # noqa: E731 - it reads as a name.
+    with county.open_books("books") as books:
+        sync(disturbed(county, "eth_getLogs", last_range_only), books, blocks_per_step=32)
         assert content(books) == undisturbed()
 
 
 def test_a_node_that_keeps_contradicting_itself_is_given_up(county) -> None:
-    asked = count()
+    moves = count(1)
+    snapshots = [county.rpc("evm_snapshot")]
+    county.receive(county.city_share.pot, 1, "AT-FIRST")
 
     def contradict() -> None:
-        next(asked)
-        county.rpc("anvil_reorg", 20, [])
+        county.rpc("evm_revert", snapshots.pop())
+        snapshots.append(county.rpc("evm_snapshot"))
+        county.receive(county.city_share.pot, 1, f"AFTER-MOVE-{next(moves)}")
 
     with county.open_books("books") as books:
         with pytest.raises(ChainMoved):
             sync(disturbed(county, "eth_getLogs", contradict), books)
-        assert next(asked) == MOVES_BORNE + 1
+        assert next(moves) == MOVES_BORNE + 2
         assert content(books) == ([], {})
 
 
