@@ -66,7 +66,7 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def _(_: Request, error: HTTPException) -> JSONResponse:
         status = HTTPStatus(error.status_code)
-        return _problem(status.phrase.replace(" ", ""), status, str(error.detail))
+        return _problem(status.phrase.replace(" ", ""), status, str(Words("服务没有这个请求", str(error.detail))))
 
 
 def _problem(title: str, status: HTTPStatus, detail: str) -> JSONResponse:

@@ -73,6 +73,11 @@ class RedemptionOrder(NamedTuple):
     deadline: int
 
 
+def unhex(text: str) -> bytes:
+    """Bytes as the vectors show them."""
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
 Signed = Report | Terms | RedemptionOrder
 
 

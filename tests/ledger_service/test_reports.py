@@ -99,9 +99,7 @@ def test_what_a_trace_shows_lets_anyone_compute_the_claim_again(county, books) -
         shown = {step.title.en: facts(step) for step in trace_claim(reader, county.registers, claim)}
     income = 64_000_004
     assert shown["claim"]["income of the line then"] == str(Fen(income))
-    before, weight, total = (
-        int(shown["share register"][name].replace(",", "")) for name in ("weight before it", "weight", "total")
-    )
+    before, weight, total = (int(shown["share register"][name].replace(",", "")) for name in PLACE)
     assert claim.event.paid == income * (before + weight) // total - income * before // total
 
 
@@ -173,18 +171,10 @@ def test_the_books_work_out_the_debt_by_themselves(county, books) -> None:
         sync(county.chain, books)
         with books.reading() as reader:
             ((identifier, pledge),) = pledges(reader).items()
-            now = reader.head().timestamp
-        principal, interest, due = county.of("Pledges").debtOf(identifier).call(block_identifier=reader_number(books))
-        assert (pledge.loan.at(now).principal, pledge.loan.at(now).interest, pledge.due(now)) == (
-            principal,
-            interest,
-            due,
-        )
-
-
-def reader_number(books) -> int:
-    with books.reading() as reader:
-        return reader.head().number
+            head = reader.head()
+        loan, due = pledge.loan.at(head.timestamp), pledge.due(head.timestamp)
+        on_chain = county.of("Pledges").debtOf(identifier).call(block_identifier=head.number)
+        assert [loan.principal, loan.interest, due] == list(on_chain)
 
 
 def test_a_pledge_that_is_repaid_and_released_frees_the_income(county, books) -> None:
