@@ -274,7 +274,7 @@ def _engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _: Any) -> None:
-        pass  # We begin transactions ourselves, so that they hold changes of tables too.
+        connection.isolation_level = None  # We begin transactions ourselves, so that they hold changes of tables too.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
 

@@ -15,25 +15,27 @@ ROOM = 4_096
 
 @pytest.fixture(scope="module")
 def compiled():
+    """What Brownie compiled, as it keeps it on disk."""
     (loaded,) = project.get_loaded_projects()
-    return loaded
+    builds = loaded._build_path / "contracts"
+    return {name: json.loads((builds / f"{name}.json").read_text("utf-8")) for name in CONTRACTS}
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
 def test_brownie_creates_the_contract_of_the_artefact(compiled, name):
-    assert "0x" + compiled[name]._build["bytecode"].removeprefix("0x") == load_artefact(name).bytecode
+    assert "0x" + compiled[name]["bytecode"].removeprefix("0x") == load_artefact(name).bytecode
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
 def test_brownie_runs_the_contract_of_the_artefact(compiled, name):
-    assert "0x" + compiled[name]._build["deployedBytecode"].removeprefix("0x") == load_artefact(name).runtime
+    assert "0x" + compiled[name]["deployedBytecode"].removeprefix("0x") == load_artefact(name).runtime
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
 def test_brownie_speaks_the_interface_of_the_artefact(compiled, name):
-    interfaces = (compiled[name]._build["abi"], load_artefact(name).abi)
-    ours, theirs = (json.dumps(interface, sort_keys=True) for interface in interfaces)
-    assert ours == theirs
+    interfaces = (compiled[name]["abi"], load_artefact(name).abi)
+    brownies, artefacts = (json.dumps(interface, sort_keys=True) for interface in interfaces)
+    assert brownies == artefacts
 
 
 @pytest.mark.parametrize("name", CONTRACTS)

@@ -1,17 +1,13 @@
 """What people sign: the contracts against eth-account and against the vectors that every client is tested with."""
 
-import sys
-from pathlib import Path
-
 import pytest
 from brownie import web3
 from brownie.exceptions import VirtualMachineError
 from eth_account import Account
 from eth_utils.crypto import keccak
-from signing import EIP712, Instalment, RedemptionOrder, Report, Terms, digest_of, domain_of, unhex
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
 import generate_eip712_vectors
+from signing import EIP712, Instalment, RedemptionOrder, Report, Terms, digest_of, domain_of, unhex
 
 MESSAGES = {"Report": Report, "Terms": Terms, "RedemptionOrder": RedemptionOrder}
 EVERY = EIP712["vectors"]
@@ -60,9 +56,7 @@ def test_the_types_are_the_structs_of_the_contracts(signed_at, name):
     _, digest = signed_at[name]
     (struct,) = digest.abi["inputs"]
     declared = [(field["name"], field["type"]) for field in EIP712["types"][name]]
-    assert declared == [
-        (field["name"], field["type"].replace("tuple", "Instalment")) for field in struct["components"]
-    ]
+    assert declared == [(field["name"], field["type"].replace("tuple", "Instalment")) for field in struct["components"]]
     assert MESSAGES[name]._fields == tuple(field for field, _ in declared)
     for field in struct["components"]:
         if field["type"] == "tuple[]":

@@ -2,8 +2,9 @@
 
 from random import Random
 
-import model
 import pytest
+
+import model
 from outcomes import announced, refused, silent
 from signing import Instalment
 from world import (
@@ -97,7 +98,9 @@ def test_disbursing_fails_without_the_money(perfected, county, pledges, voucher,
         pledges.disburse(perfected, {"from": bank})
 
 
-def test_disbursing_fails_to_a_blocked_holder(perfected, county, pledges, participants, voucher, operator, bank, cooperative):
+def test_disbursing_fails_to_a_blocked_holder(
+    perfected, county, pledges, participants, voucher, operator, bank, cooperative
+):
     county.fund(bank, 100_000)
     voucher.approve(pledges, 100_000, {"from": bank})
     participants.setBlocked(cooperative, True, digest("court order"), {"from": operator})
@@ -322,7 +325,9 @@ def test_diverting_fails_for_everybody_but_revenue(pledges, cooperative, bank):
         pledges.divert(cooperative, ONE_PRODUCT, SUPPLIERS_LEG, DECEMBER, 0, 100, {"from": bank})
 
 
-def test_before_anything_is_due_a_claim_pays_the_holder_alone(loan, opened, county, voucher, suppliers, bank, cooperative):
+def test_before_anything_is_due_a_claim_pays_the_holder_alone(
+    loan, opened, county, voucher, suppliers, bank, cooperative
+):
     county.receive(ONE_PRODUCT, DECEMBER, income_for(60_000))
     claim = county.claim(SUPPLIERS, suppliers, 0)
     assert claim.events["Claimed"]["diverted"] == 0
@@ -402,7 +407,9 @@ def test_a_repaid_loan_diverts_nothing(loan, opened, county, clock, pledges, vou
     assert voucher.balanceOf(bank) == 100_000
 
 
-def test_income_of_other_holders_and_of_other_periods_is_not_diverted(opened, county, clock, revenue, voucher, suppliers, bank, household, relayer):
+def test_income_of_other_holders_and_of_other_periods_is_not_diverted(
+    opened, county, clock, revenue, voucher, suppliers, bank, household, relayer
+):
     pledge = county.lend(county.terms(fromPeriod=JANUARY, toPeriod=JANUARY))
     clock.after(YEAR)
     for period in (DECEMBER, JANUARY):
@@ -416,7 +423,9 @@ def test_income_of_other_holders_and_of_other_periods_is_not_diverted(opened, co
     assert county.pledges.stateOf(pledge) == ACTIVE
 
 
-def test_income_of_an_account_leg_is_diverted_when_it_is_collected(county, clock, revenue, voucher, participants, operator, laboratory, bank, relayer):
+def test_income_of_an_account_leg_is_diverted_when_it_is_collected(
+    county, clock, revenue, voucher, participants, operator, laboratory, bank, relayer
+):
     participants.admit(laboratory, 2, digest("papers"), {"from": operator})
     terms = county.terms(holder=str(laboratory), agreement=TECH_ENCLAVE, leg=0, bps=5_000)
     pledge = county.commit(terms, holder=laboratory)
@@ -431,17 +440,25 @@ def test_income_of_an_account_leg_is_diverted_when_it_is_collected(county, clock
 
     assert voucher.balanceOf(bank) == 300
     assert voucher.balanceOf(laboratory) == 100_300
-    announced(collection, "Collected", line=revenue.lineId(line), account=laboratory, amount=600, diverted=300, paid=600)
+    announced(
+        collection, "Collected", line=revenue.lineId(line), account=laboratory, amount=600, diverted=300, paid=600
+    )
 
 
 def test_liens_are_paid_in_the_order_of_their_registration(
     opened, county, clock, pledges, voucher, suppliers, bank, second_bank, cooperative
 ):
     """The junior registered second, though it was disbursed first and is owed more."""
-    senior_terms = county.terms(bps=3_000, principal=1_000, schedule=[Instalment(clock.now() + 1, 1_000)], annualRateBps=0)
+    senior_terms = county.terms(
+        bps=3_000, principal=1_000, schedule=[Instalment(clock.now() + 1, 1_000)], annualRateBps=0
+    )
     senior = county.commit(senior_terms)
     junior_terms = county.terms(
-        bps=7_000, lender=str(second_bank), principal=90_000, schedule=[Instalment(clock.now() + 1, 90_000)], annualRateBps=0
+        bps=7_000,
+        lender=str(second_bank),
+        principal=90_000,
+        schedule=[Instalment(clock.now() + 1, 90_000)],
+        annualRateBps=0,
     )
     junior = county.lend(junior_terms, lender=second_bank)
     county.perfect(senior)
@@ -490,7 +507,9 @@ def test_random_claims_are_diverted_as_the_specification_says(
         before = entitled
 
 
-def test_claiming_in_small_steps_diverts_as_much_as_claiming_once(opened, county, clock, pledges, voucher, suppliers, bank):
+def test_claiming_in_small_steps_diverts_as_much_as_claiming_once(
+    opened, county, clock, pledges, voucher, suppliers, bank
+):
     county.lend(county.terms(bps=3_333))
     clock.after(YEAR)
     for _ in range(8):
@@ -500,7 +519,19 @@ def test_claiming_in_small_steps_diverts_as_much_as_claiming_once(opened, county
 
 
 def test_a_blocked_lender_is_set_aside_and_blocks_nobody(
-    loan, opened, county, clock, pledges, participants, revenue, voucher, operator, suppliers, bank, cooperative, relayer
+    loan,
+    opened,
+    county,
+    clock,
+    pledges,
+    participants,
+    revenue,
+    voucher,
+    operator,
+    suppliers,
+    bank,
+    cooperative,
+    relayer,
 ):
     clock.after(YEAR)
     participants.setBlocked(bank, True, digest("court order"), {"from": operator})
@@ -526,7 +557,9 @@ def test_a_blocked_holder_is_set_aside_and_its_lender_is_paid(
     assert revenue.setAsideOf(cooperative) == 24_000
 
 
-def test_a_claim_for_many_diverts_for_those_who_pledged(loan, opened, county, clock, revenue, voucher, suppliers, bank, household, relayer):
+def test_a_claim_for_many_diverts_for_those_who_pledged(
+    loan, opened, county, clock, revenue, voucher, suppliers, bank, household, relayer
+):
     clock.after(YEAR)
     county.receive(ONE_PRODUCT, DECEMBER, income_for(60_000))
     revenue.claimMany(SUPPLIERS, suppliers.leaves(), suppliers.proofs(), {"from": relayer})

@@ -1,6 +1,7 @@
 """Terms that holder and lender sign, and the income they reserve."""
 
 import pytest
+
 from outcomes import announced, facts, plain, refused
 from signing import Instalment, digest_of, malleated, sign
 from world import (

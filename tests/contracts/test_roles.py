@@ -6,10 +6,10 @@ import pytest
 from brownie import accounts
 from brownie.exceptions import VirtualMachineError
 from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
-from outcomes import announced, refusals_of, refused
-from world import CARBON, CARBON_RULES, DAY, GENESIS, ZERO, Kind, digest, person, text32
 
 from ledger_service.chain.deployment import ROLE_TABLE, ROLES
+from outcomes import announced, refusals_of, refused
+from world import CARBON, CARBON_RULES, DAY, GENESIS, ZERO, Kind, digest, person, text32
 
 DELAY = 2 * DAY
 ADMINISTRATOR = 0
@@ -192,6 +192,16 @@ def test_the_committee_changes_officers_only_after_its_delay(authority, clock, c
     assert tuple(authority.hasRole(ROLES["guardian"], auditor)) == (True, 0)
 
 
+def test_no_contract_is_handed_to_an_account_without_code(authority, deployed, clock, committee, auditor):
+    change = authority.updateAuthority.encode_input(deployed.revenue, auditor)
+    authority.schedule(authority, change, 0, {"from": committee})
+    clock.after(DELAY)
+    with refused("AccessManagedInvalidAuthority", authority=auditor):
+        authority.updateAuthority(deployed.revenue, auditor, {"from": committee})
+    assert deployed.revenue.authority() == authority
+    assert deployed.revenue.isConsumingScheduledOp() == "0x00000000"
+
+
 # DELAY
 
 
@@ -212,9 +222,7 @@ def test_the_committee_does_nothing_that_it_did_not_announce(deployed, committee
 
 
 def test_the_committee_does_not_announce_what_it_does_sooner(authority, deployed, committee, rules):
-    with refused(
-        "AccessManagerUnauthorizedCall", caller=committee, target=deployed.oracle, selector=rules[:10]
-    ):
+    with refused("AccessManagerUnauthorizedCall", caller=committee, target=deployed.oracle, selector=rules[:10]):
         authority.schedule(deployed.oracle, rules, GENESIS + DELAY - 1, {"from": committee})
 
 

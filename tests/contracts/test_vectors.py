@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from brownie.exceptions import VirtualMachineError
 from eth_utils.address import to_checksum_address
+
 from outcomes import OVERFLOW, refused
 from signing import VECTORS, Instalment, unhex
 from world import (
@@ -103,16 +104,20 @@ def check_holders(bench, vector):
     legs, weights = integers(vector["legs"]), integers(vector["weights"])
     before, bps, whole = slices(legs)[leg]
     open_income = bench.libraries.entitledOpenDown(received, bps, whole)
-    assert [bench.libraries.entitledOpenDown(open_income, w, t) for _, w, t in slices(weights)] == integers(vector["open"])
+    assert [bench.libraries.entitledOpenDown(open_income, w, t) for _, w, t in slices(weights)] == integers(
+        vector["open"]
+    )
     closed_income = bench.libraries.entitledClosed(received, before, bps, whole)
-    assert [bench.libraries.entitledClosed(closed_income, *share) for share in slices(weights)] == integers(vector["closed"])
+    assert [bench.libraries.entitledClosed(closed_income, *share) for share in slices(weights)] == integers(
+        vector["closed"]
+    )
 
 
 def check_refused_slice(bench, vector):
     income, before, weight, total = numbers(vector, "income", "before", "weight", "total")
     if before + weight <= total != 0:
-        # Only an amount above 128 bits is refused by the specification alone. The library has room for it, and the types
-        # of its callers keep it out.
+        # Only an amount above 128 bits is refused by the specification alone. The library has room for it, and the
+        # types of its callers keep it out.
         assert vector["error"] == "AmountTooLarge"
         exact = income * (before + weight) // total - income * before // total
         assert bench.libraries.entitledClosed(income, before, weight, total) == exact
@@ -127,7 +132,11 @@ def check_refused_slice(bench, vector):
 def check_refused_legs(bench, vector):
     name, shares = text32("refused"), integers(vector["legs"])
     above = next((end for end in accumulate(shares) if end > WHOLE), sum(shares))
-    expected = refused("SharesDoNotAddUp", agreement=name, bps=above) if shares else refused("LegCount", agreement=name, legs=0)
+    expected = (
+        refused("SharesDoNotAddUp", agreement=name, bps=above)
+        if shares
+        else refused("LegCount", agreement=name, legs=0)
+    )
     with expected:
         legs = [Leg(ACCOUNT, bps, str(person("city"))) for bps in shares]
         bench.county.revenue.publish(name, legs, 0, {"from": person("committee")})
@@ -182,8 +191,8 @@ def check_refused_claim(bench, vector):
     elif reason == "index" or count == 0:
         expected = refused("IndexOutsideRegister", index=index, count=count)
     else:
-        # A proof that runs out is refused at the first step that is missing, one that is too long at its end. A register of
-        # more than 2^63 leaves is not refused as such: no proof is long enough for it.
+        # A proof that runs out is refused at the first step that is missing, one that is too long at its end. A
+        # register of more than 2^63 leaves is not refused as such: no proof is long enough for it.
         needed = STEP * steps(index, count)
         expected = refused("ProofLength", given=given, expected=min(needed, STEP * (given // STEP + 1)))
     with expected:
@@ -222,7 +231,11 @@ def divert(bench, before, after):
 def check_diversion(bench, vector):
     before, after = numbers(vector, "before", "after")
     # A lien on nothing takes nothing and cannot be registered.
-    liens = [(lien, taken) for lien, taken in zip(vector["liens"], integers(vector["taken"]), strict=True) if lien["bps"] != "0"]
+    liens = [
+        (lien, taken)
+        for lien, taken in zip(vector["liens"], integers(vector["taken"]), strict=True)
+        if lien["bps"] != "0"
+    ]
     for lien, _ in liens:
         lend(bench, *numbers(lien, "bps", "due"))
     payments = divert(bench, before, after).return_value
@@ -299,13 +312,14 @@ def check_free(bench, vector):
     """All that is free can be pledged, and not a basis point more."""
     reserve(bench, vector)
     free, first, last = numbers(vector, "free_bps", "first", "last")
-    county = bench.county
-    with pytest.raises(VirtualMachineError, match="IncomeAlreadyPledged|BpsOutOfRange"):
-        county.commit(county.terms(bps=free + 1, fromPeriod=first, toPeriod=last))
+    begins = [first, *(int(lien["first"]) for lien in vector["liens"] if first < int(lien["first"]) <= last)]
+    fullest = next((period for period in begins if encumbrance(bench, period)[1] == free), None)
+    assert fullest is not None
+    with already_pledged(fullest, WHOLE - free, free + 1) if free < WHOLE else refused("BpsOutOfRange", bps=WHOLE + 1):
+        bench.county.commit(bench.county.terms(bps=free + 1, fromPeriod=first, toPeriod=last))
     if free:
-        county.commit(county.terms(bps=free, fromPeriod=first, toPeriod=last))
-    liens = [encumbrance(bench, period)[1] for period in range(first, last + 1)]
-    assert min(liens) == 0
+        bench.county.commit(bench.county.terms(bps=free, fromPeriod=first, toPeriod=last))
+    assert min(encumbrance(bench, period)[1] for period in range(first, last + 1)) == 0
 
 
 def encumbrance(bench, period):
