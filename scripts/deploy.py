@@ -93,7 +93,7 @@ def deploy_to_active_network(environment: Mapping[str, str]) -> Path:
 
 def record_of(chain_id: int, environment: Mapping[str, str]) -> Path:
     """Where the deployment on a chain is recorded."""
-    return Path(environment.get("GONGSHENG_DEPLOYMENT_FILE", ROOT / "var" / "deployments" / f"{chain_id}.json"))
+    return Path(environment.get("GONGSHENG_DEPLOYMENT_FILE", Deployment.path(ROOT / "var", chain_id)))
 
 
 def is_for_development() -> bool:

@@ -5,8 +5,8 @@ makes a difference.
 """
 
 import gc
-import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -41,14 +41,24 @@ def pytest_configure(config: pytest.Config) -> None:
     network["cmd"] = f"anvil --timestamp {GENESIS}"
     # Traces of every step are for coverage; without it they would triple the time of a refusal.
     network["cmd_settings"] |= {"port": port, "steps_tracing": bool(config.getoption("--coverage"))}
-    # A terminated run stops its chain, as an interrupted one does.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     compile_contracts()
     # Brownie collects garbage after every test; the compiled project is none.
     gc.freeze()
 
 
 # THE CHAIN
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _chain_ends_with_this_process() -> Iterator[None]:
+    """Stops the chain when this process dies without a word; when it ends as it should, Brownie stops the chain."""
+    from brownie import rpc
+
+    watch = subprocess.Popen(
+        ["sh", "-c", 'read -r _ || kill "$0"', str(rpc.process.pid)], stdin=subprocess.PIPE, start_new_session=True
+    )
+    yield
+    watch.communicate(b"done\n")
 
 
 @pytest.fixture(scope="session", autouse=True)

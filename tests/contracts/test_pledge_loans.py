@@ -175,6 +175,19 @@ def test_repaying_fails_without_approval(loan, pledges, cooperative):
     assert owed(pledges, loan) == (100_000, 0, 0)
 
 
+def test_repaying_a_blocked_lender_fails_and_takes_nothing(
+    loan, county, pledges, participants, voucher, operator, bank, buyer
+):
+    """A known issue of SPEC.md. What is taken out of claims is set aside for the lender, see below."""
+    participants.setBlocked(bank, True, digest("court order"), {"from": operator})
+    county.fund(buyer, 100)
+    voucher.approve(pledges, 100, {"from": buyer})
+    with refused("NotAdmitted", account=bank):
+        pledges.repay(loan, 100, {"from": buyer})
+    assert owed(pledges, loan) == (100_000, 0, 0)
+    assert voucher.balanceOf(buyer) == 100
+
+
 def test_a_repayment_goes_to_interest_first(loan, pledges, clock, voucher, repay, bank, cooperative):
     clock.after(YEAR)
     part = repay(loan, 4_999)

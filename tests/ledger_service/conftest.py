@@ -180,34 +180,38 @@ class County:
         )
         self.send(self.of("CarbonCredits").registerProject(bytes32_of("project-1"), project), self.committee)
 
+    def report(
+        self, reporter: LocalAccount, feed: str, subject: str, register: Register, **changed: Any
+    ) -> tuple[tuple[Any, ...], bytes]:
+        """What a reporter says of a year, and its signature."""
+        oracle = self.of("MonitoringOracle")
+        report = {
+            "feed": bytes32_of(feed),
+            "subject": bytes32_of(subject),
+            "periodStart": YEAR_BEGAN,
+            "periodEnd": YEAR_ENDED,
+            "observedAt": YEAR_ENDED,
+            "validUntil": YEAR_ENDED + 1_000 * DAY,
+            "seq": oracle.lastSeq(bytes32_of(feed), reporter.address).call() + 1,
+            "value": register.total,
+            "uncertainty": 7,
+            "shareRoot": register.root,
+            "shareCount": register.count,
+            "evidenceRoot": keccak(text=f"raw data of {feed}"),
+            "methodology": keccak(text="a methodology"),
+            "qcFlags": 0,
+            "configDigest": oracle.configDigest(bytes32_of(feed)).call(),
+            **changed,
+        }
+        signable = encode_typed_data(domain(self.chain, "MonitoringOracle"), REPORT_TYPES, report)
+        return tuple(report.values()), bytes(Account.sign_message(signable, reporter.key).signature)
+
     def measure(self, feed: str, subject: str, register: Register) -> bytes:
         """A round that all reporters sign and that becomes final. Returns its id."""
         oracle = self.of("MonitoringOracle")
-        evidence = keccak(text=f"raw data of {feed}")
-        self.send(oracle.anchor(evidence), self.relayer)
-        reports, signatures = [], []
-        for reporter, _ in self.reporters:
-            report = {
-                "feed": bytes32_of(feed),
-                "subject": bytes32_of(subject),
-                "periodStart": YEAR_BEGAN,
-                "periodEnd": YEAR_ENDED,
-                "observedAt": YEAR_ENDED,
-                "validUntil": YEAR_ENDED + 1_000 * DAY,
-                "seq": oracle.lastSeq(bytes32_of(feed), reporter.address).call() + 1,
-                "value": register.total,
-                "uncertainty": 7,
-                "shareRoot": register.root,
-                "shareCount": register.count,
-                "evidenceRoot": evidence,
-                "methodology": keccak(text="a methodology"),
-                "qcFlags": 0,
-                "configDigest": oracle.configDigest(bytes32_of(feed)).call(),
-            }
-            signable = encode_typed_data(domain(self.chain, "MonitoringOracle"), REPORT_TYPES, report)
-            reports.append(tuple(report.values()))
-            signatures.append(bytes(Account.sign_message(signable, reporter.key).signature))
-        self.send(oracle.submitMany(reports, signatures), self.relayer)
+        self.send(oracle.anchor(keccak(text=f"raw data of {feed}")), self.relayer)
+        signed = [self.report(reporter, feed, subject, register) for reporter, _ in self.reporters]
+        self.send(oracle.submitMany(*zip(*signed, strict=True)), self.relayer)
         self.wait(DAY)
         identifier: bytes = oracle.roundId(bytes32_of(feed), bytes32_of(subject), YEAR_BEGAN, YEAR_ENDED).call()
         self.send(oracle.finalise(identifier), self.relayer)

@@ -3,9 +3,10 @@
 import pytest
 
 from ledger_service.chain.events import Claimed
+from ledger_service.domain.identifiers import bytes32_of
 from ledger_service.domain.pledges import PledgeState
 from ledger_service.domain.units import Bps, Fen, Kg, Period
-from ledger_service.facts import emitted, pledges
+from ledger_service.facts import emitted, final_rounds, pledges
 from ledger_service.indexer import sync
 from ledger_service.reports.encumbrance import HEADER, encumbrance
 from ledger_service.reports.statement import holder_statement
@@ -123,6 +124,20 @@ def test_every_step_names_the_transaction_to_look_up(county, books) -> None:
         for step in trace_redemption(reader, county.registers, 1):
             receipt = county.chain.w3.eth.get_transaction_receipt(step.transaction)
             assert receipt["blockHash"].to_0x_hex() == step.event.block_hash
+
+
+def test_a_signer_who_said_two_things_stands_behind_neither(county, books) -> None:
+    oracle, two_faced, register = county.of("MonitoringOracle"), county.operator, county.register([5, 6])
+    county.send(oracle.addSigner(bytes32_of("carbon-kg"), two_faced.address, 1), county.committee)
+    for changed in ({}, {"value": 12}):
+        report, signature = county.report(two_faced, "carbon-kg", "pool-2", register, **changed)
+        county.send(oracle.submit(report, signature), county.relayer)
+    identifier = county.measure("carbon-kg", "pool-2", register)
+    sync(county.chain, books)
+    with books.reading() as reader:
+        measured = final_rounds(reader)[identifier]
+    assert measured.candidate.event.value == 11
+    assert {report.event.signer for report in measured.reports} == {each.address for each, _ in county.reporters}
 
 
 # THE HOLDER
