@@ -27,7 +27,7 @@ from ledger_service.chain.events import (
     emitted_of,
 )
 from ledger_service.chain.lines import line_id
-from ledger_service.domain.agreements import Line, Pot, leg_income
+from ledger_service.domain.agreements import AgreementUnknown, Line, Pot, leg_income
 from ledger_service.domain.books import CNY, Account, AccountKind, Asset, Entry, Posting, Record, credit_of
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import ZERO_ADDRESS, Address, text_of
@@ -87,14 +87,24 @@ class Projection:
 
     def lines(self, pot: Pot) -> tuple[Line, ...]:
         """The lines of a pot, one for each leg."""
-        return tuple(Line(pot, leg) for leg in range(len(self._shares[pot.agreement, pot.version])))
+        return tuple(Line(pot, leg) for leg in range(len(self._shares_of(pot))))
 
     def line_income(self, line: Line) -> int:
-        """What a line is owed so far, paid or not, in fen."""
+        """What a line is owed so far, paid or not, in fen.
+
+        Raises:
+            AgreementUnknown: Its agreement has no such version.
+        """
         return self._leg_income(line, self.received(line.pot), closed=self.is_closed(line.pot))
 
     def _leg_income(self, line: Line, received: int, *, closed: bool) -> int:
-        return leg_income(received, self._shares[line.pot.agreement, line.pot.version], line.leg, closed=closed)
+        return leg_income(received, self._shares_of(line.pot), line.leg, closed=closed)
+
+    def _shares_of(self, pot: Pot) -> tuple[int, ...]:
+        try:
+            return self._shares[pot.agreement, pot.version]
+        except KeyError:
+            raise AgreementUnknown(f"{pot.agreement}/{pot.version}") from None
 
     def _postings(self, event: Any) -> Iterator[Posting]:
         match event:

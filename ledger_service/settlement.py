@@ -29,7 +29,7 @@ from pyo3_core import CoreError, Register
 LEAVES_PER_CLAIM = 50
 """Holders of one transaction: beyond that, the fixed cost of a transaction hardly matters any more."""
 REGISTERS_IN_MEMORY = 16
-"""A register of a million holders takes about 150 MB with all its nodes."""
+"""A register of a million holders takes about 130 MB with its nodes and accounts."""
 
 
 class RegisterMissing(LedgerError):

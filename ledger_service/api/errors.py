@@ -19,6 +19,7 @@ from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import NotAnIdentifier
 from ledger_service.facts import BatchUnknown, PledgeUnknown
 from ledger_service.settlement import RegisterMissing
+from ledger_service.store.books import BooksUnusable
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ STATUS: Mapping[type[LedgerError], HTTPStatus] = {
     PledgeUnknown: HTTPStatus.NOT_FOUND,
     NotAnAddress: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotAnIdentifier: HTTPStatus.UNPROCESSABLE_ENTITY,
+    BooksUnusable: HTTPStatus.SERVICE_UNAVAILABLE,
     ChainUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
     NodeRefused: HTTPStatus.SERVICE_UNAVAILABLE,
     RegisterMissing: HTTPStatus.SERVICE_UNAVAILABLE,

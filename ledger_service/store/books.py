@@ -50,12 +50,12 @@ class OtherBooks(LedgerError):
 
 
 class BooksUnusable(LedgerError):
-    """The database cannot be opened, or this version cannot read it."""
+    """The database cannot be opened, does not answer, or this version cannot read it."""
 
     def __init__(self, url: str, reason: str) -> None:
         self.url = url
         self.reason = reason
-        super().__init__(f"无法打开账簿 {url}：{reason} · the books at {url} cannot be opened: {reason}")
+        super().__init__(f"账簿 {url} 无法使用：{reason} · the books at {url} cannot be used: {reason}")
 
 
 class BooksMoved(LedgerError):
@@ -188,7 +188,7 @@ class Books:
     @contextmanager
     def reading(self) -> Iterator[Reader]:
         """One read transaction."""
-        with Session(self._engine) as session:
+        with self._answering(), Session(self._engine) as session:
             yield Reader(session, self.identity.chain_id)
 
     def record(
@@ -212,8 +212,9 @@ class Books:
 
         Raises:
             BooksMoved: Somebody else wrote meanwhile.
+            BooksUnusable: The database does not answer.
         """
-        with Session(self._engine.execution_options(**{_WRITING: True})) as session:
+        with self._answering(), Session(self._engine.execution_options(**{_WRITING: True})) as session:
             found = Reader(session, self.identity.chain_id).head()
             if found != expected_head:
                 raise BooksMoved(expected_head, found)
@@ -228,6 +229,14 @@ class Books:
             except IntegrityError as taken:
                 session.rollback()
                 raise BooksMoved(expected_head, Reader(session, self.identity.chain_id).head()) from taken
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseError as failure:
+            shown = self._engine.url.render_as_string(hide_password=True)
+            raise BooksUnusable(shown, str(failure.orig)) from failure
 
 
 def open_books(url: str, identity: Identity) -> Books:
@@ -274,12 +283,12 @@ def _engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # We begin transactions ourselves, so that they hold changes of tables too.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
+        # Python itself would begin only before rows change, and leave changes of tables out of the transaction.
         # A writer takes its lock at once: it would be refused if it asked after somebody else has written.
         writes = connection.get_execution_options().get(_WRITING, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,5 +1,6 @@
 """A small county on a real chain: everything that can happen to a fen has happened to some fen in it."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -375,9 +376,17 @@ def county(_played: County, tmp_path: Path) -> Iterator[County]:
     _played.rpc("evm_revert", snapshot)
 
 
+@pytest.fixture(scope="session")
+def _synced(_played: County) -> Path:
+    """The file of its books after the two years: reading them again for every test would only take time."""
+    with _played.open_books("synced") as opened:
+        sync(_played.chain, opened)
+    return _played.folder / "synced.sqlite"
+
+
 @pytest.fixture
-def books(county: County) -> Iterator[Books]:
+def books(county: County, _synced: Path) -> Iterator[Books]:
     """The county's books, up to date."""
+    shutil.copyfile(_synced, county.folder / "books.sqlite")
     with county.open_books("books") as opened:
-        sync(county.chain, opened)
         yield opened

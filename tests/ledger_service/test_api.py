@@ -1,7 +1,9 @@
 """The HTTP service."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -98,6 +100,15 @@ def test_a_node_that_does_not_answer_is_our_problem(county, books) -> None:
     assert (response.status_code, response.json()["title"]) == (503, "ChainUnreachable")
     assert "127.0.0.1" not in response.text
     assert service.get("/batches").status_code == 200
+
+
+def test_a_database_that_does_not_answer_is_our_problem(county, books) -> None:
+    service = Service(create_app(county.chain, books, county.registers))
+    with closing(sqlite3.connect(county.folder / "books.sqlite")) as connection:
+        connection.execute("DROP TABLE posting")
+    response = service.get(f"/holders/{NOBODY}/statement")
+    assert (response.status_code, response.json()["title"]) == (503, "BooksUnusable")
+    assert "sqlite" not in response.text
 
 
 # ANSWERS

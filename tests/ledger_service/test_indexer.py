@@ -159,7 +159,7 @@ def test_nothing_is_read_before_the_first_block_is_final(county) -> None:
         assert content(books) == ([], {})
 
 
-@pytest.mark.parametrize("depth", [1, 4, 40])
+@pytest.mark.parametrize("depth", [1, 4, 12])
 def test_what_a_reorganisation_undid_is_taken_back(county, books, undisturbed, depth: int) -> None:
     reorganise = county.undoes(depth)
     sync(county.chain, books)
@@ -171,7 +171,7 @@ def test_what_a_reorganisation_undid_is_taken_back(county, books, undisturbed, d
 
 
 def test_a_chain_that_became_shorter_is_followed_back(county, books, undisturbed) -> None:
-    reorganise = county.undoes(20)
+    reorganise = county.undoes(6)
     sync(county.chain, books)
     reorganise()
     assert sync(county.chain, books) == head_number(county.chain)
@@ -181,7 +181,7 @@ def test_a_chain_that_became_shorter_is_followed_back(county, books, undisturbed
 
 
 def test_a_reorganisation_between_ranges_is_noticed(county, undisturbed) -> None:
-    reorganise = once(county.undoes(30))
+    reorganise = once(county.undoes(10))
     with county.open_books("books") as books:
         sync(county.chain, books, blocks_per_step=100, on_progress=lambda *_: reorganise())
         assert content(books) == undisturbed()
@@ -189,7 +189,7 @@ def test_a_reorganisation_between_ranges_is_noticed(county, undisturbed) -> None
 
 @pytest.mark.parametrize("blocks_per_step", [100, 10_000])
 def test_a_reorganisation_while_a_range_is_read_is_noticed(county, undisturbed, blocks_per_step: int) -> None:
-    moving = disturbed(county, "eth_getLogs", once(county.undoes(30)))
+    moving = disturbed(county, "eth_getLogs", once(county.undoes(10)))
     with county.open_books("books") as books:
         sync(moving, books, blocks_per_step=blocks_per_step)
         assert content(books) == undisturbed()

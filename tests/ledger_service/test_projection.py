@@ -21,7 +21,7 @@ from ledger_service.chain.events import (
     TransferBatch,
 )
 from ledger_service.chain.lines import line_id
-from ledger_service.domain.agreements import LegKind, Line, Pot
+from ledger_service.domain.agreements import AgreementUnknown, LegKind, Line, Pot
 from ledger_service.domain.books import CNY, Account, AccountKind, Asset, Block, EventId, credit_of
 from ledger_service.domain.identifiers import ZERO_ADDRESS, Address, bytes32_of
 from ledger_service.domain.units import Period
@@ -75,6 +75,14 @@ def test_a_claim_from_a_line_that_never_received_income_is_refused() -> None:
     with pytest.raises(LineNeverPaid) as refused:
         Ledger().on(Claimed(b"\7" * 32, ALICE, 0, 1, 0, 1))
     assert refused.value.line == b"\7" * 32
+
+
+def test_a_version_nobody_published_is_refused() -> None:
+    ledger = Ledger()
+    ledger.publish([10_000])
+    with pytest.raises(AgreementUnknown) as refused:
+        ledger.projection.line_income(Line(Pot("rule", 2, POT.period), 0))
+    assert refused.value.key == "rule/2"
 
 
 @given(shares=_shares, receipts=st.lists(st.integers(1, 10**12), max_size=8), closes=st.booleans())

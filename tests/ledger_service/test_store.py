@@ -1,6 +1,7 @@
 """The database of the books."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -147,6 +148,18 @@ def test_books_of_a_newer_version_are_refused(url: str, tmp_path: Path) -> None:
     assert "9999" in refused.value.reason
 
 
+def test_a_database_that_stops_answering_is_named(url: str, tmp_path: Path) -> None:
+    with open_books(url, Identity()) as books:
+        with closing(sqlite3.connect(tmp_path / "var" / "books.sqlite")) as connection:
+            connection.execute("DROP TABLE posting")
+        with pytest.raises(BooksUnusable) as refused:
+            state(books)
+        assert "posting" in refused.value.reason
+        record, entry = happened(FIRST, 0, (BANK, 1), (vouchers("0xa1"), -1))
+        with pytest.raises(BooksUnusable):
+            books.record(expected_head=None, fork=None, blocks=[FIRST], records=[record], entries=[entry])
+
+
 def test_a_migration_that_is_interrupted_leaves_nothing_half_made(url: str, tmp_path: Path) -> None:
     with pytest.raises(Interrupted), interrupted_at("CREATE TABLE posting"):
         open_books(url, Identity())
@@ -174,6 +187,34 @@ def test_a_range_is_refused_when_somebody_else_wrote_meanwhile(books: Books) -> 
         books.record(expected_head=None, fork=None, blocks=[SECOND], records=[], entries=[])
     assert (refused.value.expected, refused.value.found) == (None, FIRST)
     assert state(books) == before
+
+
+def test_of_two_writers_at_once_one_waits_and_then_sees_what_the_other_wrote(url: str) -> None:
+    refusals: list[BooksMoved] = []
+
+    def write_too() -> None:
+        with open_books(url, Identity()) as others:
+            try:
+                others.record(expected_head=None, fork=None, blocks=[SECOND], records=[], entries=[])
+            except BooksMoved as moved:
+                refusals.append(moved)
+
+    other = threading.Thread(target=write_too)
+
+    def let_the_other_try(*arguments: object) -> None:
+        if str(arguments[2]).startswith("INSERT INTO block") and not other.ident:
+            other.start()
+            other.join(0.3)
+
+    with open_books(url, Identity()) as books:
+        event.listen(Engine, "before_cursor_execute", let_the_other_try)
+        try:
+            books.record(expected_head=None, fork=None, blocks=[FIRST], records=[], entries=[])
+        finally:
+            event.remove(Engine, "before_cursor_execute", let_the_other_try)
+        other.join()
+        assert state(books)[0] == FIRST
+    assert [refused.found for refused in refusals] == [FIRST]
 
 
 def test_an_event_is_never_kept_twice(books: Books) -> None:
