@@ -7,7 +7,5 @@ import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManage
 /// @notice Who may do what, and after which delay. The table of roles stands in SPEC.md and is tested against the deployment.
 /// @dev OpenZeppelin's AccessManager as it is; named here so that every tool compiles and deploys the same code.
 contract Authority is AccessManager {
-    constructor(
-        address initialAdmin
-    ) AccessManager(initialAdmin) {}
+    constructor(address initialAdmin) AccessManager(initialAdmin) {}
 }

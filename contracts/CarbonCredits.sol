@@ -29,12 +29,10 @@ contract CarbonCredits is ICarbonCredits, ERC1155, AccessManaged {
     uint256 public batchCount;
     mapping(address buffer => bool) private _isBuffer;
 
-    constructor(
-        address authority,
-        IParticipants participants_,
-        IMonitoringOracle oracle_,
-        IRevenue revenue_
-    ) ERC1155("") AccessManaged(authority) {
+    constructor(address authority, IParticipants participants_, IMonitoringOracle oracle_, IRevenue revenue_)
+        ERC1155("")
+        AccessManaged(authority)
+    {
         participants = participants_;
         oracle = oracle_;
         revenue = revenue_;
@@ -43,10 +41,7 @@ contract CarbonCredits is ICarbonCredits, ERC1155, AccessManaged {
     /* PROJECTS */
 
     /// @inheritdoc ICarbonCredits
-    function registerProject(
-        bytes32 project,
-        Project calldata terms
-    ) external restricted {
+    function registerProject(bytes32 project, Project calldata terms) external restricted {
         require(
             project != 0 && _projects[project].feed == 0 && terms.feed != 0 && terms.subject != 0
                 && terms.agreement != 0 && terms.pool != address(0) && terms.buffer != address(0)
@@ -66,10 +61,7 @@ contract CarbonCredits is ICarbonCredits, ERC1155, AccessManaged {
     /* ISSUANCE */
 
     /// @inheritdoc ICarbonCredits
-    function issue(
-        bytes32 project,
-        bytes32 round
-    ) external returns (uint256 batch) {
+    function issue(bytes32 project, bytes32 round) external returns (uint256 batch) {
         Project memory terms = _projects[project];
         require(terms.feed != 0, UnknownProject(project));
         IMonitoringOracle.Round memory measured = oracle.finalRound(round);
@@ -111,12 +103,7 @@ contract CarbonCredits is ICarbonCredits, ERC1155, AccessManaged {
     }
 
     /// @dev Credits move between participants only, and never out of a buffer.
-    function _update(
-        address from,
-        address to,
-        uint256[] memory ids,
-        uint256[] memory values
-    ) internal override {
+    function _update(address from, address to, uint256[] memory ids, uint256[] memory values) internal override {
         require(!_isBuffer[from], BufferLocked(from));
         require(to == address(0) || participants.isAdmitted(to), NotAdmitted(to));
         super._update(from, to, ids, values);
@@ -125,16 +112,12 @@ contract CarbonCredits is ICarbonCredits, ERC1155, AccessManaged {
     /* VIEWS */
 
     /// @inheritdoc ICarbonCredits
-    function projectOf(
-        bytes32 project
-    ) external view returns (Project memory) {
+    function projectOf(bytes32 project) external view returns (Project memory) {
         return _projects[project];
     }
 
     /// @inheritdoc ICarbonCredits
-    function batchOf(
-        uint256 batch
-    ) external view returns (Batch memory) {
+    function batchOf(uint256 batch) external view returns (Batch memory) {
         return _batches[batch];
     }
 }

@@ -27,11 +27,11 @@ contract CnyVoucher is ICnyVoucher, ERC20, AccessManaged, EIP712 {
     uint256 public redemptionCount;
     mapping(address holder => mapping(uint256 nonce => bool)) private _isOrderUsed;
 
-    constructor(
-        address authority,
-        IParticipants participants_,
-        address revenue_
-    ) ERC20("Gongsheng CNY voucher", "CNYV") AccessManaged(authority) EIP712("Gongsheng CnyVoucher", "1") {
+    constructor(address authority, IParticipants participants_, address revenue_)
+        ERC20("Gongsheng CNY voucher", "CNYV")
+        AccessManaged(authority)
+        EIP712("Gongsheng CnyVoucher", "1")
+    {
         participants = participants_;
         revenue = revenue_;
     }
@@ -44,30 +44,17 @@ contract CnyVoucher is ICnyVoucher, ERC20, AccessManaged, EIP712 {
     /* IN */
 
     /// @inheritdoc ICnyVoucher
-    function mint(
-        address to,
-        uint256 amount,
-        bytes32 bankReference
-    ) external restricted {
+    function mint(address to, uint256 amount, bytes32 bankReference) external restricted {
         _mintAgainst(to, amount, bankReference, msg.sender);
     }
 
     /// @inheritdoc ICnyVoucher
-    function mintIncome(
-        uint256 amount,
-        bytes32 bankReference,
-        address treasurer
-    ) external {
+    function mintIncome(uint256 amount, bytes32 bankReference, address treasurer) external {
         require(msg.sender == revenue, NotRevenue(msg.sender));
         _mintAgainst(revenue, amount, bankReference, treasurer);
     }
 
-    function _mintAgainst(
-        address to,
-        uint256 amount,
-        bytes32 bankReference,
-        address treasurer
-    ) private {
+    function _mintAgainst(address to, uint256 amount, bytes32 bankReference, address treasurer) private {
         require(amount != 0, AmountZero());
         _useReference(bankReference);
         _mint(to, amount);
@@ -76,9 +63,7 @@ contract CnyVoucher is ICnyVoucher, ERC20, AccessManaged, EIP712 {
         emit Minted(bankReference, to, amount, treasurer);
     }
 
-    function _useReference(
-        bytes32 bankReference
-    ) private {
+    function _useReference(bytes32 bankReference) private {
         require(bankReference != 0, ReferenceMissing());
         require(!isReferenceUsed[bankReference], ReferenceUsed(bankReference));
         isReferenceUsed[bankReference] = true;
@@ -87,18 +72,12 @@ contract CnyVoucher is ICnyVoucher, ERC20, AccessManaged, EIP712 {
     /* OUT */
 
     /// @inheritdoc ICnyVoucher
-    function requestRedemption(
-        uint256 amount,
-        bytes32 payee
-    ) external returns (uint256 redemption) {
+    function requestRedemption(uint256 amount, bytes32 payee) external returns (uint256 redemption) {
         return _request(msg.sender, amount, payee);
     }
 
     /// @inheritdoc ICnyVoucher
-    function requestRedemptionsFor(
-        RedemptionOrder[] calldata orders,
-        bytes[] calldata signatures
-    ) external {
+    function requestRedemptionsFor(RedemptionOrder[] calldata orders, bytes[] calldata signatures) external {
         require(orders.length == signatures.length, LengthMismatch(orders.length, signatures.length));
         for (uint256 i = 0; i < orders.length; i++) {
             RedemptionOrder calldata order = orders[i];
@@ -115,11 +94,7 @@ contract CnyVoucher is ICnyVoucher, ERC20, AccessManaged, EIP712 {
         }
     }
 
-    function _request(
-        address holder,
-        uint256 amount,
-        bytes32 payee
-    ) private returns (uint256 redemption) {
+    function _request(address holder, uint256 amount, bytes32 payee) private returns (uint256 redemption) {
         require(amount != 0, AmountZero());
         require(amount <= type(uint88).max, AmountTooLarge(amount, type(uint88).max));
         require(!participants.isBlocked(holder), AccountBlocked(holder));
@@ -131,10 +106,7 @@ contract CnyVoucher is ICnyVoucher, ERC20, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc ICnyVoucher
-    function confirmPayments(
-        uint256[] calldata redemptions,
-        bytes32[] calldata paymentReferences
-    ) external restricted {
+    function confirmPayments(uint256[] calldata redemptions, bytes32[] calldata paymentReferences) external restricted {
         require(
             redemptions.length == paymentReferences.length, LengthMismatch(redemptions.length, paymentReferences.length)
         );
@@ -148,19 +120,14 @@ contract CnyVoucher is ICnyVoucher, ERC20, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc ICnyVoucher
-    function returnRedemption(
-        uint256 redemption,
-        bytes32 reason
-    ) external restricted {
+    function returnRedemption(uint256 redemption, bytes32 reason) external restricted {
         Redemption storage returned = _requested(redemption);
         returned.state = State.Returned;
         super._update(address(this), returned.holder, returned.amount);
         emit RedemptionReturned(redemption, returned.holder, returned.amount, reason, msg.sender);
     }
 
-    function _requested(
-        uint256 redemption
-    ) private view returns (Redemption storage found) {
+    function _requested(uint256 redemption) private view returns (Redemption storage found) {
         found = _redemptions[redemption];
         require(found.state == State.Requested, NotRequested(redemption, found.state));
     }
@@ -170,11 +137,7 @@ contract CnyVoucher is ICnyVoucher, ERC20, AccessManaged, EIP712 {
     /// @dev Between participants only. `Revenue` also pays holders who were never admitted, because a quorum has signed the
     /// register they stand in. Escrow does not come this way, so nothing can be sent to this contract or to `Revenue` and be
     /// lost there.
-    function _update(
-        address from,
-        address to,
-        uint256 amount
-    ) internal override {
+    function _update(address from, address to, uint256 amount) internal override {
         if (from == revenue) {
             require(!participants.isBlocked(to), AccountBlocked(to));
         } else {
@@ -187,16 +150,12 @@ contract CnyVoucher is ICnyVoucher, ERC20, AccessManaged, EIP712 {
     /* VIEWS */
 
     /// @inheritdoc ICnyVoucher
-    function redemptionOf(
-        uint256 redemption
-    ) external view returns (Redemption memory) {
+    function redemptionOf(uint256 redemption) external view returns (Redemption memory) {
         return _redemptions[redemption];
     }
 
     /// @inheritdoc ICnyVoucher
-    function orderDigest(
-        RedemptionOrder calldata order
-    ) public view returns (bytes32) {
+    function orderDigest(RedemptionOrder calldata order) public view returns (bytes32) {
         return _hashTypedDataV4(keccak256(abi.encode(ORDER_TYPEHASH, order)));
     }
 }

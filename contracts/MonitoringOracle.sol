@@ -53,17 +53,12 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     mapping(bytes32 result => Tally) private _tallies;
     mapping(bytes32 feed => mapping(bytes32 subject => FinalPeriod[])) private _finalPeriods;
 
-    constructor(
-        address authority
-    ) AccessManaged(authority) EIP712("Gongsheng MonitoringOracle", "1") {}
+    constructor(address authority) AccessManaged(authority) EIP712("Gongsheng MonitoringOracle", "1") {}
 
     /* RULES AND SIGNERS */
 
     /// @inheritdoc IMonitoringOracle
-    function configureFeed(
-        bytes32 feed,
-        Feed calldata config
-    ) external restricted {
+    function configureFeed(bytes32 feed, Feed calldata config) external restricted {
         require(
             feed != 0 && config.quorum != 0 && config.minimumValue <= config.maximumValue
                 && config.crossCheckFeed != feed && config.requiredGroups >> (GROUPS + 1) == 0
@@ -75,11 +70,7 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IMonitoringOracle
-    function addSigner(
-        bytes32 feed,
-        address signer,
-        uint8 group
-    ) external restricted {
+    function addSigner(bytes32 feed, address signer, uint8 group) external restricted {
         require(_feeds[feed].quorum != 0, UnknownFeed(feed));
         require(group != 0 && group <= GROUPS, GroupOutOfRange(group));
         require(signer != address(0), UnknownSigner(feed, signer));
@@ -87,28 +78,19 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IMonitoringOracle
-    function removeSigner(
-        bytes32 feed,
-        address signer
-    ) external restricted {
+    function removeSigner(bytes32 feed, address signer) external restricted {
         require(groupOf[feed][signer] != 0, UnknownSigner(feed, signer));
         _setGroup(feed, signer, 0);
     }
 
-    function _setGroup(
-        bytes32 feed,
-        address signer,
-        uint8 group
-    ) private {
+    function _setGroup(bytes32 feed, address signer, uint8 group) private {
         uint8 old = groupOf[feed][signer];
         groupOf[feed][signer] = group;
         emit SignerChanged(feed, signer, old, group, _renewDigest(feed), msg.sender);
     }
 
     /// @dev The digest is part of every result, so renewing it voids all votes that have not become a candidate.
-    function _renewDigest(
-        bytes32 feed
-    ) private returns (bytes32 digest) {
+    function _renewDigest(bytes32 feed) private returns (bytes32 digest) {
         _epoch[feed] += 1;
         digest = keccak256(abi.encode(block.chainid, address(this), feed, _feeds[feed], _epoch[feed]));
         configDigest[feed] = digest;
@@ -117,9 +99,7 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     /* EVIDENCE */
 
     /// @inheritdoc IMonitoringOracle
-    function anchor(
-        bytes32 root
-    ) external {
+    function anchor(bytes32 root) external {
         require(root != 0, EmptyRoot());
         if (anchoredAt[root] != 0) return;
         anchoredAt[root] = uint64(block.timestamp);
@@ -129,28 +109,19 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     /* ROUNDS */
 
     /// @inheritdoc IMonitoringOracle
-    function submit(
-        Report calldata report,
-        bytes calldata signature
-    ) external returns (bytes32 round) {
+    function submit(Report calldata report, bytes calldata signature) external returns (bytes32 round) {
         return _submit(report, signature);
     }
 
     /// @inheritdoc IMonitoringOracle
-    function submitMany(
-        Report[] calldata reports,
-        bytes[] calldata signatures
-    ) external {
+    function submitMany(Report[] calldata reports, bytes[] calldata signatures) external {
         require(reports.length == signatures.length, LengthMismatch(reports.length, signatures.length));
         for (uint256 i = 0; i < reports.length; i++) {
             _submit(reports[i], signatures[i]);
         }
     }
 
-    function _submit(
-        Report calldata report,
-        bytes calldata signature
-    ) private returns (bytes32 round) {
+    function _submit(Report calldata report, bytes calldata signature) private returns (bytes32 round) {
         _requireWellFormed(report);
         round = roundId(report.feed, report.subject, report.periodStart, report.periodEnd);
         require(_rounds[round].state != State.Final, AlreadyFinal(round));
@@ -163,10 +134,11 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
         _vote(report, round, signer, group);
     }
 
-    function _signerOf(
-        Report calldata report,
-        bytes calldata signature
-    ) private view returns (address signer, uint8 group) {
+    function _signerOf(Report calldata report, bytes calldata signature)
+        private
+        view
+        returns (address signer, uint8 group)
+    {
         bytes32 digest = reportDigest(report);
         ECDSA.RecoverError failure;
         (signer, failure,) = ECDSA.tryRecover(digest, signature);
@@ -175,12 +147,7 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
         require(group != 0, UnknownSigner(report.feed, signer));
     }
 
-    function _vote(
-        Report calldata report,
-        bytes32 round,
-        address signer,
-        uint8 group
-    ) private {
+    function _vote(Report calldata report, bytes32 round, address signer, uint8 group) private {
         // Votes are kept per set of rules: a signer may report again once the rules or the signers have changed.
         bytes32 ballot = keccak256(abi.encode(round, report.configDigest));
         bytes32 earlier = _voteOf[ballot][signer];
@@ -199,9 +166,7 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
         }
     }
 
-    function _requireWellFormed(
-        Report calldata report
-    ) private view {
+    function _requireWellFormed(Report calldata report) private view {
         Feed storage feed = _feeds[report.feed];
         require(feed.quorum != 0, UnknownFeed(report.feed));
         require(
@@ -229,12 +194,7 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
         require(anchored != 0 && anchored <= latest, EvidenceNotAnchored(report.evidenceRoot, anchored, latest));
     }
 
-    function _count(
-        bytes32 result,
-        uint8 group,
-        uint64 observedAt,
-        uint64 validUntil
-    ) private {
+    function _count(bytes32 result, uint8 group, uint64 observedAt, uint64 validUntil) private {
         Tally storage tally = _tallies[result];
         bool isFirst = tally.byGroup == 0;
         tally.byGroup += _oneIn(group);
@@ -244,12 +204,7 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     }
 
     /// @dev Takes back the vote of a signer who equivocated, and with it the candidacy that rested on it.
-    function _discount(
-        bytes32 round,
-        bytes32 result,
-        address signer,
-        uint8 group
-    ) private {
+    function _discount(bytes32 round, bytes32 result, address signer, uint8 group) private {
         Tally storage tally = _tallies[result];
         tally.byGroup -= _oneIn(group);
         Round storage candidate = _rounds[round];
@@ -259,24 +214,17 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
         }
     }
 
-    function _oneIn(
-        uint8 group
-    ) private pure returns (uint32) {
+    function _oneIn(uint8 group) private pure returns (uint32) {
         return uint32(1) << (8 * (group - 1));
     }
 
-    function _votes(
-        uint32 byGroup
-    ) private pure returns (uint256 votes) {
+    function _votes(uint32 byGroup) private pure returns (uint256 votes) {
         for (; byGroup != 0; byGroup >>= 8) {
             votes += byGroup & 0xff;
         }
     }
 
-    function _hasQuorum(
-        Feed storage feed,
-        uint32 byGroup
-    ) private view returns (bool) {
+    function _hasQuorum(Feed storage feed, uint32 byGroup) private view returns (bool) {
         for (uint8 group = 1; group <= GROUPS; group++) {
             if ((feed.requiredGroups >> group) & 1 == 1 && (byGroup >> (8 * (group - 1))) & 0xff == 0) return false;
         }
@@ -286,29 +234,22 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     /// @return round The round of the cross-check feed that must confirm the report.
     /// @return value What it says; meaningless unless `exists`.
     /// @return exists Whether it has reached its own quorum.
-    function _crossCheck(
-        Report calldata report,
-        bytes32 crossCheckFeed
-    ) private view returns (bytes32 round, int128 value, bool exists) {
+    function _crossCheck(Report calldata report, bytes32 crossCheckFeed)
+        private
+        view
+        returns (bytes32 round, int128 value, bool exists)
+    {
         round = roundId(crossCheckFeed, report.subject, report.periodStart, report.periodEnd);
         Round storage crossCheck = _rounds[round];
         return (round, crossCheck.value, crossCheck.state != State.None);
     }
 
-    function _isNear(
-        int128 value,
-        int128 crossCheck,
-        uint16 spreadBps
-    ) private pure returns (bool) {
+    function _isNear(int128 value, int128 crossCheck, uint16 spreadBps) private pure returns (bool) {
         uint256 apart = SignedMath.abs(int256(value) - int256(crossCheck));
         return apart * 10_000 <= SignedMath.abs(int256(value)) * spreadBps;
     }
 
-    function _nominateIfReady(
-        Report calldata report,
-        bytes32 round,
-        bytes32 result
-    ) private {
+    function _nominateIfReady(Report calldata report, bytes32 round, bytes32 result) private {
         Feed storage feed = _feeds[report.feed];
         if (_rounds[round].state != State.None || !_hasQuorum(feed, _tallies[result].byGroup)) return;
         if (feed.crossCheckFeed != 0) {
@@ -319,9 +260,7 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IMonitoringOracle
-    function nominate(
-        Report calldata report
-    ) external {
+    function nominate(Report calldata report) external {
         bytes32 round = roundId(report.feed, report.subject, report.periodStart, report.periodEnd);
         require(_rounds[round].state != State.Final, AlreadyFinal(round));
         require(_rounds[round].state == State.None, AlreadyCandidate(round));
@@ -346,11 +285,7 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
         _becomeCandidate(report, round, result);
     }
 
-    function _becomeCandidate(
-        Report calldata report,
-        bytes32 round,
-        bytes32 result
-    ) private {
+    function _becomeCandidate(Report calldata report, bytes32 round, bytes32 result) private {
         _rounds[round] = Round({
             state: State.Candidate,
             candidateAt: uint64(block.timestamp),
@@ -384,9 +319,7 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IMonitoringOracle
-    function finalise(
-        bytes32 round
-    ) external {
+    function finalise(bytes32 round) external {
         Round storage candidate = _rounds[round];
         require(candidate.state == State.Candidate, NotCandidate(round, candidate.state));
         uint256 finalFrom = uint256(candidate.candidateAt) + _feeds[candidate.feed].challengeWindow;
@@ -405,12 +338,7 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     }
 
     /// @dev Reports come in about the order of their periods, so the search from the newest period ends at once.
-    function _requireNoOverlap(
-        bytes32 feed,
-        bytes32 subject,
-        uint64 periodStart,
-        uint64 periodEnd
-    ) private view {
+    function _requireNoOverlap(bytes32 feed, bytes32 subject, uint64 periodStart, uint64 periodEnd) private view {
         FinalPeriod[] storage periods = _finalPeriods[feed][subject];
         for (uint256 i = periods.length; i > 0; i--) {
             FinalPeriod storage period = periods[i - 1];
@@ -425,26 +353,21 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     /* VIEWS */
 
     /// @inheritdoc IMonitoringOracle
-    function reportDigest(
-        Report calldata report
-    ) public view returns (bytes32) {
+    function reportDigest(Report calldata report) public view returns (bytes32) {
         return _hashTypedDataV4(keccak256(abi.encode(REPORT_TYPEHASH, report)));
     }
 
     /// @inheritdoc IMonitoringOracle
-    function roundId(
-        bytes32 feed,
-        bytes32 subject,
-        uint64 periodStart,
-        uint64 periodEnd
-    ) public pure returns (bytes32) {
+    function roundId(bytes32 feed, bytes32 subject, uint64 periodStart, uint64 periodEnd)
+        public
+        pure
+        returns (bytes32)
+    {
         return keccak256(abi.encode(feed, subject, periodStart, periodEnd));
     }
 
     /// @inheritdoc IMonitoringOracle
-    function resultId(
-        Report calldata report
-    ) public pure returns (bytes32) {
+    function resultId(Report calldata report) public pure returns (bytes32) {
         return keccak256(
             abi.encode(
                 roundId(report.feed, report.subject, report.periodStart, report.periodEnd),
@@ -460,25 +383,18 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IMonitoringOracle
-    function roundOf(
-        bytes32 round
-    ) external view returns (Round memory) {
+    function roundOf(bytes32 round) external view returns (Round memory) {
         return _rounds[round];
     }
 
     /// @inheritdoc IMonitoringOracle
-    function finalRound(
-        bytes32 round
-    ) external view returns (Round memory) {
+    function finalRound(bytes32 round) external view returns (Round memory) {
         require(_rounds[round].state == State.Final, NotFinal(round, _rounds[round].state));
         return _rounds[round];
     }
 
     /// @inheritdoc IMonitoringOracle
-    function requireFresh(
-        bytes32 feed,
-        bytes32 subject
-    ) external view returns (Round memory) {
+    function requireFresh(bytes32 feed, bytes32 subject) external view returns (Round memory) {
         FinalPeriod[] storage periods = _finalPeriods[feed][subject];
         require(periods.length != 0, NotFresh(feed, subject, 0));
         Round storage newest = _rounds[periods[periods.length - 1].round];
@@ -487,9 +403,7 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IMonitoringOracle
-    function feedOf(
-        bytes32 feed
-    ) external view returns (Feed memory) {
+    function feedOf(bytes32 feed) external view returns (Feed memory) {
         return _feeds[feed];
     }
 }

@@ -11,18 +11,12 @@ contract Participants is IParticipants, AccessManaged {
 
     mapping(address account => Participant) private _participants;
 
-    constructor(
-        address authority
-    ) AccessManaged(authority) {}
+    constructor(address authority) AccessManaged(authority) {}
 
     /* ADMISSION */
 
     /// @inheritdoc IParticipants
-    function admit(
-        address account,
-        Kind kind,
-        bytes32 identity
-    ) external restricted {
+    function admit(address account, Kind kind, bytes32 identity) external restricted {
         require(
             account != address(0) && kind != Kind.Unknown && identity != 0,
             IncompleteParticipant(account, kind, identity)
@@ -33,11 +27,7 @@ contract Participants is IParticipants, AccessManaged {
     }
 
     /// @inheritdoc IParticipants
-    function setBlocked(
-        address account,
-        bool blocked,
-        bytes32 reason
-    ) external restricted {
+    function setBlocked(address account, bool blocked, bytes32 reason) external restricted {
         require(_participants[account].blocked != blocked, BlockedAlready(account, blocked));
         _participants[account].blocked = blocked;
         emit BlockedChanged(account, blocked, reason, msg.sender);
@@ -46,24 +36,18 @@ contract Participants is IParticipants, AccessManaged {
     /* VIEWS */
 
     /// @inheritdoc IParticipants
-    function participant(
-        address account
-    ) external view returns (Participant memory) {
+    function participant(address account) external view returns (Participant memory) {
         return _participants[account];
     }
 
     /// @inheritdoc IParticipants
-    function isAdmitted(
-        address account
-    ) external view returns (bool) {
+    function isAdmitted(address account) external view returns (bool) {
         Participant storage p = _participants[account];
         return p.kind != Kind.Unknown && !p.blocked;
     }
 
     /// @inheritdoc IParticipants
-    function isBlocked(
-        address account
-    ) external view returns (bool) {
+    function isBlocked(address account) external view returns (bool) {
         return _participants[account].blocked;
     }
 }

@@ -44,10 +44,7 @@ contract Pledges is IPledges, EIP712 {
     /// points add up to at most 10,000.
     mapping(address holder => mapping(bytes32 agreement => mapping(uint8 leg => bytes32[]))) private _liens;
 
-    constructor(
-        address revenue_,
-        ICnyVoucher voucher_
-    ) EIP712("Gongsheng Pledges", "1") {
+    constructor(address revenue_, ICnyVoucher voucher_) EIP712("Gongsheng Pledges", "1") {
         revenue = revenue_;
         voucher = voucher_;
     }
@@ -55,11 +52,10 @@ contract Pledges is IPledges, EIP712 {
     /* BEFORE DISBURSEMENT */
 
     /// @inheritdoc IPledges
-    function commit(
-        Terms calldata terms,
-        bytes calldata holderSignature,
-        bytes calldata lenderSignature
-    ) external returns (bytes32 pledge) {
+    function commit(Terms calldata terms, bytes calldata holderSignature, bytes calldata lenderSignature)
+        external
+        returns (bytes32 pledge)
+    {
         pledge = pledgeId(terms);
         require(stateOf[pledge] == State.None, PledgeExists(pledge, stateOf[pledge]));
         _requireWellFormed(terms);
@@ -77,9 +73,7 @@ contract Pledges is IPledges, EIP712 {
         _enter(pledge, State.None, State.Committed);
     }
 
-    function _requireWellFormed(
-        Terms calldata terms
-    ) private view {
+    function _requireWellFormed(Terms calldata terms) private view {
         require(block.timestamp <= terms.deadline, TermsExpired(terms.deadline, block.timestamp));
         require(
             terms.holder != address(0) && terms.lender != address(0) && terms.holder != terms.lender,
@@ -100,22 +94,14 @@ contract Pledges is IPledges, EIP712 {
         require(terms.principal != 0 && scheduled == terms.principal, ScheduleDoesNotAddUp(scheduled, terms.principal));
     }
 
-    function _requireSigned(
-        bytes32 pledge,
-        address party,
-        bytes32 digest,
-        bytes calldata signature
-    ) private view {
+    function _requireSigned(bytes32 pledge, address party, bytes32 digest, bytes calldata signature) private view {
         require(!_isRevoked[pledge][party], TermsRevoked(pledge, party));
         require(SignatureChecker.isValidSignatureNow(party, digest, signature), SignatureInvalid(pledge, party));
     }
 
     /// @dev The pledged share is highest in the first new period or where one of the live liens begins, so only those periods
     /// need to be looked at.
-    function _requireFree(
-        Terms calldata terms,
-        bytes32[] storage liens
-    ) private view {
+    function _requireFree(Terms calldata terms, bytes32[] storage liens) private view {
         _requireFreeIn(terms, liens, terms.fromPeriod);
         for (uint256 i = 0; i < liens.length; i++) {
             uint32 begins = _terms[liens[i]].fromPeriod;
@@ -123,11 +109,7 @@ contract Pledges is IPledges, EIP712 {
         }
     }
 
-    function _requireFreeIn(
-        Terms calldata terms,
-        bytes32[] storage liens,
-        uint32 period
-    ) private view {
+    function _requireFreeIn(Terms calldata terms, bytes32[] storage liens, uint32 period) private view {
         uint256 pledged = 0;
         for (uint256 i = 0; i < liens.length; i++) {
             if (_covers(_terms[liens[i]], period)) pledged += _terms[liens[i]].bps;
@@ -138,26 +120,19 @@ contract Pledges is IPledges, EIP712 {
         );
     }
 
-    function _covers(
-        Terms storage terms,
-        uint32 period
-    ) private view returns (bool) {
+    function _covers(Terms storage terms, uint32 period) private view returns (bool) {
         return terms.fromPeriod <= period && period <= terms.toPeriod;
     }
 
     /// @inheritdoc IPledges
-    function revoke(
-        bytes32 pledge
-    ) external {
+    function revoke(bytes32 pledge) external {
         require(stateOf[pledge] == State.None, PledgeExists(pledge, stateOf[pledge]));
         _isRevoked[pledge][msg.sender] = true;
         emit Revoked(pledge, msg.sender);
     }
 
     /// @inheritdoc IPledges
-    function cancel(
-        bytes32 pledge
-    ) external {
+    function cancel(bytes32 pledge) external {
         State state = stateOf[pledge];
         require(state == State.Committed || state == State.Perfected, WrongState(pledge, state));
         Terms storage terms = _terms[pledge];
@@ -167,10 +142,7 @@ contract Pledges is IPledges, EIP712 {
     }
 
     /// @inheritdoc IPledges
-    function perfect(
-        bytes32 pledge,
-        Perfection calldata perfection
-    ) external {
+    function perfect(bytes32 pledge, Perfection calldata perfection) external {
         _requireLender(pledge);
         _requireState(pledge, State.Committed);
         require(perfection.registerNumber != 0, RegisterNumberMissing(pledge));
@@ -187,9 +159,7 @@ contract Pledges is IPledges, EIP712 {
     }
 
     /// @inheritdoc IPledges
-    function disburse(
-        bytes32 pledge
-    ) external {
+    function disburse(bytes32 pledge) external {
         _requireLender(pledge);
         _requireState(pledge, State.Perfected);
         Terms storage terms = _terms[pledge];
@@ -204,14 +174,10 @@ contract Pledges is IPledges, EIP712 {
     /* REPAYMENT */
 
     /// @inheritdoc IPledges
-    function divert(
-        address holder,
-        bytes32 agreement,
-        uint8 leg,
-        Period period,
-        uint256 before,
-        uint256 entitled
-    ) external returns (Payment[] memory payments) {
+    function divert(address holder, bytes32 agreement, uint8 leg, Period period, uint256 before, uint256 entitled)
+        external
+        returns (Payment[] memory payments)
+    {
         require(msg.sender == revenue, NotRevenue(msg.sender));
         bytes32[] storage liens = _liens[holder][agreement][leg];
         payments = new Payment[](liens.length);
@@ -233,20 +199,13 @@ contract Pledges is IPledges, EIP712 {
         }
     }
 
-    function _smallest(
-        uint256 a,
-        uint256 b,
-        uint256 c
-    ) private pure returns (uint256) {
+    function _smallest(uint256 a, uint256 b, uint256 c) private pure returns (uint256) {
         uint256 smaller = a < b ? a : b;
         return smaller < c ? smaller : c;
     }
 
     /// @inheritdoc IPledges
-    function repay(
-        bytes32 pledge,
-        uint256 amount
-    ) external returns (uint256 paid) {
+    function repay(bytes32 pledge, uint256 amount) external returns (uint256 paid) {
         _requireState(pledge, State.Active);
         require(amount != 0, AmountZero());
         Terms storage terms = _terms[pledge];
@@ -257,11 +216,7 @@ contract Pledges is IPledges, EIP712 {
         voucher.transferFrom(msg.sender, terms.lender, paid);
     }
 
-    function _pay(
-        bytes32 pledge,
-        Terms storage terms,
-        uint256 amount
-    ) private {
+    function _pay(bytes32 pledge, Terms storage terms, uint256 amount) private {
         Loans.Loan storage loan = _loans[pledge];
         (uint256 toInterest, uint256 toPrincipal) = loan.pay(terms.annualRateBps, amount);
         uint256 interest = loan.interestDown(terms.annualRateBps);
@@ -273,9 +228,7 @@ contract Pledges is IPledges, EIP712 {
     }
 
     /// @inheritdoc IPledges
-    function release(
-        bytes32 pledge
-    ) external {
+    function release(bytes32 pledge) external {
         _requireState(pledge, State.Repaid);
         Terms storage terms = _terms[pledge];
         require(msg.sender == terms.lender || msg.sender == terms.holder, NotParty(pledge, msg.sender));
@@ -287,32 +240,21 @@ contract Pledges is IPledges, EIP712 {
 
     /* STATE */
 
-    function _requireState(
-        bytes32 pledge,
-        State expected
-    ) private view {
+    function _requireState(bytes32 pledge, State expected) private view {
         require(stateOf[pledge] == expected, WrongState(pledge, stateOf[pledge]));
     }
 
-    function _requireLender(
-        bytes32 pledge
-    ) private view {
+    function _requireLender(bytes32 pledge) private view {
         require(msg.sender == _terms[pledge].lender, NotParty(pledge, msg.sender));
     }
 
-    function _enter(
-        bytes32 pledge,
-        State from,
-        State to
-    ) private {
+    function _enter(bytes32 pledge, State from, State to) private {
         stateOf[pledge] = to;
         emit StateChanged(pledge, from, to, msg.sender);
     }
 
     /// @dev Keeps the order of the others: it is their priority.
-    function _removeLien(
-        bytes32 pledge
-    ) private {
+    function _removeLien(bytes32 pledge) private {
         Terms storage terms = _terms[pledge];
         bytes32[] storage liens = _liens[terms.holder][terms.agreement][terms.leg];
         uint256 i = 0;
@@ -326,9 +268,7 @@ contract Pledges is IPledges, EIP712 {
     /* VIEWS */
 
     /// @inheritdoc IPledges
-    function pledgeId(
-        Terms calldata terms
-    ) public pure returns (bytes32) {
+    function pledgeId(Terms calldata terms) public pure returns (bytes32) {
         bytes32[] memory schedule = new bytes32[](terms.schedule.length);
         for (uint256 i = 0; i < schedule.length; i++) {
             schedule[i] = keccak256(abi.encode(INSTALMENT_TYPEHASH, terms.schedule[i]));
@@ -353,40 +293,31 @@ contract Pledges is IPledges, EIP712 {
     }
 
     /// @inheritdoc IPledges
-    function termsDigest(
-        Terms calldata terms
-    ) public view returns (bytes32) {
+    function termsDigest(Terms calldata terms) public view returns (bytes32) {
         return _hashTypedDataV4(pledgeId(terms));
     }
 
     /// @inheritdoc IPledges
-    function termsOf(
-        bytes32 pledge
-    ) external view returns (Terms memory) {
+    function termsOf(bytes32 pledge) external view returns (Terms memory) {
         return _terms[pledge];
     }
 
     /// @inheritdoc IPledges
-    function perfectionOf(
-        bytes32 pledge
-    ) external view returns (Perfection memory) {
+    function perfectionOf(bytes32 pledge) external view returns (Perfection memory) {
         return _perfections[pledge];
     }
 
     /// @inheritdoc IPledges
-    function debtOf(
-        bytes32 pledge
-    ) external view returns (Debt memory) {
+    function debtOf(bytes32 pledge) external view returns (Debt memory) {
         return _loans[pledge].debt(_terms[pledge]);
     }
 
     /// @inheritdoc IPledges
-    function encumbrance(
-        address holder,
-        bytes32 agreement,
-        uint8 leg,
-        Period period
-    ) external view returns (Lien[] memory liens, uint256 freeBps) {
+    function encumbrance(address holder, bytes32 agreement, uint8 leg, Period period)
+        external
+        view
+        returns (Lien[] memory liens, uint256 freeBps)
+    {
         bytes32[] storage all = _liens[holder][agreement][leg];
         uint256 count = 0;
         for (uint256 i = 0; i < all.length; i++) {

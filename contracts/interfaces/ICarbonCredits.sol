@@ -66,32 +66,20 @@ interface ICarbonCredits {
     error NotAdmitted(address account);
 
     /// @notice Registers a project. For the committee, after its delay.
-    function registerProject(
-        bytes32 project,
-        Project calldata terms
-    ) external;
+    function registerProject(bytes32 project, Project calldata terms) external;
 
     /// @notice Issues the batch of `round`. Anyone may call.
     /// @return batch The new ERC-1155 id, counted from 1.
-    function issue(
-        bytes32 project,
-        bytes32 round
-    ) external returns (uint256 batch);
+    function issue(bytes32 project, bytes32 round) external returns (uint256 batch);
 
     /// @return The terms of `project`.
-    function projectOf(
-        bytes32 project
-    ) external view returns (Project memory);
+    function projectOf(bytes32 project) external view returns (Project memory);
 
     /// @return The batch with id `batch`; all zero when there is none.
-    function batchOf(
-        uint256 batch
-    ) external view returns (Batch memory);
+    function batchOf(uint256 batch) external view returns (Batch memory);
 
     /// @return The batch issued from `round`; 0 when there is none.
-    function batchOfRound(
-        bytes32 round
-    ) external view returns (uint256);
+    function batchOfRound(bytes32 round) external view returns (uint256);
 
     /// @return Number of batches; ids run from 1 to it.
     function batchCount() external view returns (uint256);

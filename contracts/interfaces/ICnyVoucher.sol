@@ -79,59 +79,33 @@ interface ICnyVoucher is IERC20 {
     /* IN */
 
     /// @notice Mints what a participant paid in, such as a lender who is about to disburse. For the treasurer.
-    function mint(
-        address to,
-        uint256 amount,
-        bytes32 bankReference
-    ) external;
+    function mint(address to, uint256 amount, bytes32 bankReference) external;
 
     /// @notice Mints income to `Revenue`. For `Revenue` alone, which checks that its caller is the treasurer.
-    function mintIncome(
-        uint256 amount,
-        bytes32 bankReference,
-        address treasurer
-    ) external;
+    function mintIncome(uint256 amount, bytes32 bankReference, address treasurer) external;
 
     /* OUT */
 
     /// @notice Puts `amount` of the caller's vouchers into escrow to be paid by the bank.
-    function requestRedemption(
-        uint256 amount,
-        bytes32 payee
-    ) external returns (uint256 redemption);
+    function requestRedemption(uint256 amount, bytes32 payee) external returns (uint256 redemption);
 
     /// @notice Does the same for holders who signed. Anyone may carry; one bad order refuses all.
-    function requestRedemptionsFor(
-        RedemptionOrder[] calldata orders,
-        bytes[] calldata signatures
-    ) external;
+    function requestRedemptionsFor(RedemptionOrder[] calldata orders, bytes[] calldata signatures) external;
 
     /// @notice Burns the escrow of redemptions that the bank has paid. For the treasurer.
-    function confirmPayments(
-        uint256[] calldata redemptions,
-        bytes32[] calldata paymentReferences
-    ) external;
+    function confirmPayments(uint256[] calldata redemptions, bytes32[] calldata paymentReferences) external;
 
     /// @notice Gives back the escrow of a redemption that the bank could not pay. For the treasurer.
-    function returnRedemption(
-        uint256 redemption,
-        bytes32 reason
-    ) external;
+    function returnRedemption(uint256 redemption, bytes32 reason) external;
 
     /* VIEWS */
 
     /// @return The redemption with number `redemption`, counted from 1.
-    function redemptionOf(
-        uint256 redemption
-    ) external view returns (Redemption memory);
+    function redemptionOf(uint256 redemption) external view returns (Redemption memory);
 
     /// @return The digest that a holder signs to order a redemption.
-    function orderDigest(
-        RedemptionOrder calldata order
-    ) external view returns (bytes32);
+    function orderDigest(RedemptionOrder calldata order) external view returns (bytes32);
 
     /// @return Whether `bankReference` was used, in or out.
-    function isReferenceUsed(
-        bytes32 bankReference
-    ) external view returns (bool);
+    function isReferenceUsed(bytes32 bankReference) external view returns (bool);
 }

@@ -169,117 +169,70 @@ interface IMonitoringOracle {
     /* RULES AND SIGNERS */
 
     /// @notice Sets the rules of `feed`. For the committee, after its delay. Pending votes are void.
-    function configureFeed(
-        bytes32 feed,
-        Feed calldata config
-    ) external;
+    function configureFeed(bytes32 feed, Feed calldata config) external;
 
     /// @notice Lets `signer` report to `feed` in `group` (1 to 4). For the committee, after its delay. Pending votes are void.
-    function addSigner(
-        bytes32 feed,
-        address signer,
-        uint8 group
-    ) external;
+    function addSigner(bytes32 feed, address signer, uint8 group) external;
 
     /// @notice Removes `signer` from `feed` at once. For the guardian. Pending votes are void.
-    function removeSigner(
-        bytes32 feed,
-        address signer
-    ) external;
+    function removeSigner(bytes32 feed, address signer) external;
 
     /* EVIDENCE */
 
     /// @notice Records that `root` existed now. Anyone may call; only the first time counts.
-    function anchor(
-        bytes32 root
-    ) external;
+    function anchor(bytes32 root) external;
 
     /* ROUNDS */
 
     /// @notice Hands in one signed report; anyone may carry it.
     /// @return round The round it belongs to.
-    function submit(
-        Report calldata report,
-        bytes calldata signature
-    ) external returns (bytes32 round);
+    function submit(Report calldata report, bytes calldata signature) external returns (bytes32 round);
 
     /// @notice Hands in several signed reports; one that is refused refuses all.
-    function submitMany(
-        Report[] calldata reports,
-        bytes[] calldata signatures
-    ) external;
+    function submitMany(Report[] calldata reports, bytes[] calldata signatures) external;
 
     /// @notice Makes a round a candidate whose quorum was complete before its cross-check arrived. Anyone may call, with any
     /// report of the round that carries the result (its signature was checked when it was handed in).
-    function nominate(
-        Report calldata report
-    ) external;
+    function nominate(Report calldata report) external;
 
     /// @notice Makes a candidate final once its challenge window is over. Anyone may call.
-    function finalise(
-        bytes32 round
-    ) external;
+    function finalise(bytes32 round) external;
 
     /* VIEWS */
 
     /// @return The digest that a reporter signs.
-    function reportDigest(
-        Report calldata report
-    ) external view returns (bytes32);
+    function reportDigest(Report calldata report) external view returns (bytes32);
 
     /// @return The identifier of the round (feed, subject, [periodStart, periodEnd)).
-    function roundId(
-        bytes32 feed,
-        bytes32 subject,
-        uint64 periodStart,
-        uint64 periodEnd
-    ) external pure returns (bytes32);
+    function roundId(bytes32 feed, bytes32 subject, uint64 periodStart, uint64 periodEnd)
+        external
+        pure
+        returns (bytes32);
 
     /// @return What signers of one round must agree on, to the last bit.
-    function resultId(
-        Report calldata report
-    ) external pure returns (bytes32);
+    function resultId(Report calldata report) external pure returns (bytes32);
 
     /// @return The round as it stands.
-    function roundOf(
-        bytes32 round
-    ) external view returns (Round memory);
+    function roundOf(bytes32 round) external view returns (Round memory);
 
     /// @return The round; reverts unless it is final.
-    function finalRound(
-        bytes32 round
-    ) external view returns (Round memory);
+    function finalRound(bytes32 round) external view returns (Round memory);
 
     /// @return The newest final round of (feed, subject); reverts when there is none or it is no longer fresh.
-    function requireFresh(
-        bytes32 feed,
-        bytes32 subject
-    ) external view returns (Round memory);
+    function requireFresh(bytes32 feed, bytes32 subject) external view returns (Round memory);
 
     /// @return The rules of `feed`.
-    function feedOf(
-        bytes32 feed
-    ) external view returns (Feed memory);
+    function feedOf(bytes32 feed) external view returns (Feed memory);
 
     /// @return Digest of the rules and the signers of `feed`.
-    function configDigest(
-        bytes32 feed
-    ) external view returns (bytes32);
+    function configDigest(bytes32 feed) external view returns (bytes32);
 
     /// @return The group of `signer` in `feed`; 0 when it is no signer.
-    function groupOf(
-        bytes32 feed,
-        address signer
-    ) external view returns (uint8);
+    function groupOf(bytes32 feed, address signer) external view returns (uint8);
 
     /// @return The sequence number of the signer's last report to `feed`.
-    function lastSeq(
-        bytes32 feed,
-        address signer
-    ) external view returns (uint64);
+    function lastSeq(bytes32 feed, address signer) external view returns (uint64);
 
     /// @return When `root` was anchored; 0 if never.
-    function anchoredAt(
-        bytes32 root
-    ) external view returns (uint64);
+    function anchoredAt(bytes32 root) external view returns (uint64);
 }

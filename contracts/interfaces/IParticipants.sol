@@ -38,31 +38,17 @@ interface IParticipants {
     error BlockedAlready(address account, bool blocked);
 
     /// @notice Admits `account` as a participant of kind `kind`. For the operator.
-    function admit(
-        address account,
-        Kind kind,
-        bytes32 identity
-    ) external;
+    function admit(address account, Kind kind, bytes32 identity) external;
 
     /// @notice Blocks `account`, or frees it. For the operator. A blocked account keeps what it is owed; it is set aside.
-    function setBlocked(
-        address account,
-        bool blocked,
-        bytes32 reason
-    ) external;
+    function setBlocked(address account, bool blocked, bytes32 reason) external;
 
     /// @return What is known of `account`; kind `Unknown` if nothing.
-    function participant(
-        address account
-    ) external view returns (Participant memory);
+    function participant(address account) external view returns (Participant memory);
 
     /// @return Whether `account` is admitted and not blocked.
-    function isAdmitted(
-        address account
-    ) external view returns (bool);
+    function isAdmitted(address account) external view returns (bool);
 
     /// @return Whether `account` is blocked.
-    function isBlocked(
-        address account
-    ) external view returns (bool);
+    function isBlocked(address account) external view returns (bool);
 }

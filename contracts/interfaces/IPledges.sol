@@ -147,95 +147,60 @@ interface IPledges {
 
     /// @notice Registers terms that both parties have signed, and reserves the income. Anyone may carry them.
     /// @return pledge Its id: the hash of the terms.
-    function commit(
-        Terms calldata terms,
-        bytes calldata holderSignature,
-        bytes calldata lenderSignature
-    ) external returns (bytes32 pledge);
+    function commit(Terms calldata terms, bytes calldata holderSignature, bytes calldata lenderSignature)
+        external
+        returns (bytes32 pledge);
 
     /// @notice Takes back the caller's signature under terms with the id `pledge` that are not committed yet.
-    function revoke(
-        bytes32 pledge
-    ) external;
+    function revoke(bytes32 pledge) external;
 
     /// @notice Gives up a pledge before it is disbursed. For either party.
-    function cancel(
-        bytes32 pledge
-    ) external;
+    function cancel(bytes32 pledge) external;
 
     /// @notice Records the statutory registration. For the lender.
-    function perfect(
-        bytes32 pledge,
-        Perfection calldata perfection
-    ) external;
+    function perfect(bytes32 pledge, Perfection calldata perfection) external;
 
     /// @notice Moves the principal from the lender's vouchers to the holder's and starts the debt. For the lender.
-    function disburse(
-        bytes32 pledge
-    ) external;
+    function disburse(bytes32 pledge) external;
 
     /// @notice Pays down the debt with the caller's vouchers, at most what is owed. Anyone may call.
     /// @return paid What was taken.
-    function repay(
-        bytes32 pledge,
-        uint256 amount
-    ) external returns (uint256 paid);
+    function repay(bytes32 pledge, uint256 amount) external returns (uint256 paid);
 
     /// @notice Frees the income once the debt is repaid. For the lender, and after 10 days for the holder.
-    function release(
-        bytes32 pledge
-    ) external;
+    function release(bytes32 pledge) external;
 
     /// @notice Works out what a claim owes to lenders and records it as paid. For `Revenue`, which makes the payments.
     /// @param before What the holder had received in this line before the claim.
     /// @param entitled What it will have received after it.
-    function divert(
-        address holder,
-        bytes32 agreement,
-        uint8 leg,
-        Period period,
-        uint256 before,
-        uint256 entitled
-    ) external returns (Payment[] memory payments);
+    function divert(address holder, bytes32 agreement, uint8 leg, Period period, uint256 before, uint256 entitled)
+        external
+        returns (Payment[] memory payments);
 
     /* VIEWS */
 
     /// @return The hash of `terms`: the pledge's id, and what both parties sign under this contract's domain.
-    function pledgeId(
-        Terms calldata terms
-    ) external view returns (bytes32);
+    function pledgeId(Terms calldata terms) external view returns (bytes32);
 
     /// @return The digest that both parties sign.
-    function termsDigest(
-        Terms calldata terms
-    ) external view returns (bytes32);
+    function termsDigest(Terms calldata terms) external view returns (bytes32);
 
     /// @return The state of `pledge`.
-    function stateOf(
-        bytes32 pledge
-    ) external view returns (State);
+    function stateOf(bytes32 pledge) external view returns (State);
 
     /// @return The terms of `pledge`.
-    function termsOf(
-        bytes32 pledge
-    ) external view returns (Terms memory);
+    function termsOf(bytes32 pledge) external view returns (Terms memory);
 
     /// @return The statutory registration of `pledge`; all zero before it is perfected.
-    function perfectionOf(
-        bytes32 pledge
-    ) external view returns (Perfection memory);
+    function perfectionOf(bytes32 pledge) external view returns (Perfection memory);
 
     /// @return What is owed under `pledge` now.
-    function debtOf(
-        bytes32 pledge
-    ) external view returns (Debt memory);
+    function debtOf(bytes32 pledge) external view returns (Debt memory);
 
     /// @return liens All live liens on the income of (holder, agreement, leg) in `period`, first rank first.
     /// @return freeBps What of it is still free.
-    function encumbrance(
-        address holder,
-        bytes32 agreement,
-        uint8 leg,
-        Period period
-    ) external view returns (Lien[] memory liens, uint256 freeBps);
+    function encumbrance(address holder, bytes32 agreement, uint8 leg, Period period)
+        external
+        view
+        returns (Lien[] memory liens, uint256 freeBps);
 }

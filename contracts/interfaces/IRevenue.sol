@@ -120,6 +120,7 @@ interface IRevenue {
     /// @notice Thrown when a proof's sums do not add up to the register's total.
     error RegisterTotal(uint256 computed, uint256 total);
     error PeriodInFuture(Period period, Period current);
+    error AmountTooLarge(uint256 amount, uint256 maximum);
     error ClosedAlready(bytes32 agreement, Period period);
     error NothingToClaim(bytes32 line, uint256 index);
     error NothingToCollect(bytes32 line);
@@ -130,130 +131,75 @@ interface IRevenue {
 
     /// @notice Publishes the next version of `agreement`. For the committee, after its delay.
     /// @return version Its number, counted from 1.
-    function publish(
-        bytes32 agreement,
-        Leg[] calldata legs,
-        uint64 effectiveFrom
-    ) external returns (uint16 version);
+    function publish(bytes32 agreement, Leg[] calldata legs, uint64 effectiveFrom) external returns (uint16 version);
 
     /// @notice Opens the register of (agreement, leg) for the month in which the final `round` ended. Anyone may call; opening
     /// the same register again does nothing.
-    function openRegister(
-        bytes32 agreement,
-        uint8 leg,
-        bytes32 round
-    ) external;
+    function openRegister(bytes32 agreement, uint8 leg, bytes32 round) external;
 
     /* INCOME */
 
     /// @notice Records `amount` fen of income that the bank received under `bankReference`. For the treasurer.
-    function receiveIncome(
-        bytes32 agreement,
-        Period period,
-        uint256 amount,
-        bytes32 bankReference
-    ) external;
+    function receiveIncome(bytes32 agreement, Period period, uint256 amount, bytes32 bankReference) external;
 
     /// @notice Declares the income of (agreement, period) complete. For the treasurer. All registers must be open.
-    function closePeriod(
-        bytes32 agreement,
-        Period period
-    ) external;
+    function closePeriod(bytes32 agreement, Period period) external;
 
     /* CLAIMS */
 
     /// @notice Pays what leaf `leaf` of a register line is owed now: liens first, the rest to the holder. Anyone may call.
     /// @param proof 48-byte steps, see `MerkleSum`.
     /// @return amount What was paid, liens included.
-    function claim(
-        Line calldata line,
-        Leaf calldata leaf,
-        bytes calldata proof
-    ) external returns (uint256 amount);
+    function claim(Line calldata line, Leaf calldata leaf, bytes calldata proof) external returns (uint256 amount);
 
     /// @notice Does the same for many holders of one line. Holders who are owed nothing are passed over.
     /// @return amount What was paid in all.
-    function claimMany(
-        Line calldata line,
-        Leaf[] calldata leaves,
-        bytes[] calldata proofs
-    ) external returns (uint256 amount);
+    function claimMany(Line calldata line, Leaf[] calldata leaves, bytes[] calldata proofs)
+        external
+        returns (uint256 amount);
 
     /// @notice Pays what the account of an `Account` line is owed now. Anyone may call.
-    function collect(
-        Line calldata line
-    ) external returns (uint256 amount);
+    function collect(Line calldata line) external returns (uint256 amount);
 
     /// @notice Pays what was set aside for `account`. Anyone may call.
-    function withdraw(
-        address account
-    ) external returns (uint256 amount);
+    function withdraw(address account) external returns (uint256 amount);
 
     /* VIEWS */
 
     /// @return Number of published versions of `agreement`.
-    function versionCount(
-        bytes32 agreement
-    ) external view returns (uint16);
+    function versionCount(bytes32 agreement) external view returns (uint16);
 
     /// @return The version that splits a receipt at `timestamp`; reverts when there is none.
-    function versionAt(
-        bytes32 agreement,
-        uint256 timestamp
-    ) external view returns (uint16);
+    function versionAt(bytes32 agreement, uint256 timestamp) external view returns (uint16);
 
     /// @return effectiveFrom When `version` came or comes into force.
     /// @return legs Its legs.
-    function versionOf(
-        bytes32 agreement,
-        uint16 version
-    ) external view returns (uint64 effectiveFrom, Leg[] memory legs);
+    function versionOf(bytes32 agreement, uint16 version)
+        external
+        view
+        returns (uint64 effectiveFrom, Leg[] memory legs);
 
     /// @return The register of (agreement, leg, period); all zero while it is not open.
-    function registerOf(
-        bytes32 agreement,
-        uint8 leg,
-        Period period
-    ) external view returns (Register memory);
+    function registerOf(bytes32 agreement, uint8 leg, Period period) external view returns (Register memory);
 
     /// @return Income of (agreement, version, period) so far.
-    function receivedOf(
-        bytes32 agreement,
-        uint16 version,
-        Period period
-    ) external view returns (uint256);
+    function receivedOf(bytes32 agreement, uint16 version, Period period) external view returns (uint256);
 
     /// @return Whether the income of (agreement, period) is complete.
-    function isClosed(
-        bytes32 agreement,
-        Period period
-    ) external view returns (bool);
+    function isClosed(bytes32 agreement, Period period) external view returns (bool);
 
     /// @return The identifier of `line`, as events carry it.
-    function lineId(
-        Line calldata line
-    ) external pure returns (bytes32);
+    function lineId(Line calldata line) external pure returns (bytes32);
 
     /// @return What `line` is owed so far: its leg's share of the income.
-    function lineIncome(
-        Line calldata line
-    ) external view returns (uint256);
+    function lineIncome(Line calldata line) external view returns (uint256);
 
     /// @return What `leaf` of `line` is owed in all so far, paid or not.
-    function entitledOf(
-        Line calldata line,
-        Leaf calldata leaf,
-        bytes calldata proof
-    ) external view returns (uint256);
+    function entitledOf(Line calldata line, Leaf calldata leaf, bytes calldata proof) external view returns (uint256);
 
     /// @return What leaf `index` of the line `line` has received. An `Account` line uses index 0.
-    function paidOf(
-        bytes32 line,
-        uint256 index
-    ) external view returns (uint256);
+    function paidOf(bytes32 line, uint256 index) external view returns (uint256);
 
     /// @return What is kept for `account` because it could not be paid.
-    function setAsideOf(
-        address account
-    ) external view returns (uint256);
+    function setAsideOf(address account) external view returns (uint256);
 }

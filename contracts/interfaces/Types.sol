@@ -6,16 +6,10 @@ type Period is uint32;
 
 using {periodEquals as ==, periodAfter as >} for Period global;
 
-function periodEquals(
-    Period a,
-    Period b
-) pure returns (bool) {
+function periodEquals(Period a, Period b) pure returns (bool) {
     return Period.unwrap(a) == Period.unwrap(b);
 }
 
-function periodAfter(
-    Period a,
-    Period b
-) pure returns (bool) {
+function periodAfter(Period a, Period b) pure returns (bool) {
     return Period.unwrap(a) > Period.unwrap(b);
 }

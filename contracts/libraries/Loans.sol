@@ -20,26 +20,17 @@ library Loans {
         uint64 accruedAt;
     }
 
-    function accruedNow(
-        Loan storage loan,
-        uint16 annualRateBps
-    ) internal view returns (uint256) {
+    function accruedNow(Loan storage loan, uint16 annualRateBps) internal view returns (uint256) {
         return loan.accrued + uint256(loan.principal) * annualRateBps * (block.timestamp - loan.accruedAt);
     }
 
     /// @return Accrued and unpaid interest in fen, rounded down.
-    function interestDown(
-        Loan storage loan,
-        uint16 annualRateBps
-    ) internal view returns (uint256) {
+    function interestDown(Loan storage loan, uint16 annualRateBps) internal view returns (uint256) {
         return accruedNow(loan, annualRateBps) / SCALE - loan.interestPaid;
     }
 
     /// @notice Interest that has accrued, and scheduled principal that has fallen due and was not repaid.
-    function debt(
-        Loan storage loan,
-        IPledges.Terms storage terms
-    ) internal view returns (IPledges.Debt memory owed) {
+    function debt(Loan storage loan, IPledges.Terms storage terms) internal view returns (IPledges.Debt memory owed) {
         owed.principal = loan.principal;
         owed.interest = interestDown(loan, terms.annualRateBps);
         uint256 scheduled = 0;
@@ -52,11 +43,10 @@ library Loans {
     }
 
     /// @notice Pays `amount`, at most the debt: interest first, then principal.
-    function pay(
-        Loan storage loan,
-        uint16 annualRateBps,
-        uint256 amount
-    ) internal returns (uint256 toInterest, uint256 toPrincipal) {
+    function pay(Loan storage loan, uint16 annualRateBps, uint256 amount)
+        internal
+        returns (uint256 toInterest, uint256 toPrincipal)
+    {
         uint256 accrued = accruedNow(loan, annualRateBps);
         uint256 interest = accrued / SCALE - loan.interestPaid;
         toInterest = amount < interest ? amount : interest;

@@ -8,9 +8,7 @@ import {Period} from "../interfaces/Types.sol";
 /// inverse), for dates from 1970 on.
 library Months {
     /// @return The period (months since January 1970, UTC) that contains `timestamp`, in seconds since 1970.
-    function containing(
-        uint256 timestamp
-    ) internal pure returns (Period) {
+    function containing(uint256 timestamp) internal pure returns (Period) {
         // Days since 0000-03-01, the first day of a year that ends with February.
         uint256 daysSince = timestamp / 1 days + 719_468;
         uint256 era = daysSince / 146_097;

@@ -13,23 +13,18 @@ library Shares {
     error SliceOutsideTotal(uint256 before, uint256 weight, uint256 total);
 
     /// @notice What an open slice is owed: floor(income * weight / total). Never falls as income grows.
-    function entitledOpenDown(
-        uint256 income,
-        uint256 weight,
-        uint256 total
-    ) internal pure returns (uint256) {
+    function entitledOpenDown(uint256 income, uint256 weight, uint256 total) internal pure returns (uint256) {
         require(total != 0 && weight <= total, SliceOutsideTotal(0, weight, total));
         return Math.mulDiv(income, weight, total);
     }
 
     /// @notice What a closed slice is owed: floor(income * (before + weight) / total) - floor(income * before / total).
     /// Never less than the open figure of the same income.
-    function entitledClosed(
-        uint256 income,
-        uint256 before,
-        uint256 weight,
-        uint256 total
-    ) internal pure returns (uint256) {
+    function entitledClosed(uint256 income, uint256 before, uint256 weight, uint256 total)
+        internal
+        pure
+        returns (uint256)
+    {
         require(total != 0 && before <= total && weight <= total - before, SliceOutsideTotal(before, weight, total));
         return Math.mulDiv(income, before + weight, total) - Math.mulDiv(income, before, total);
     }

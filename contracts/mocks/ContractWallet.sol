@@ -8,16 +8,11 @@ import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 contract ContractWallet is IERC1271 {
     mapping(bytes32 digest => bool) private _isApproved;
 
-    function approve(
-        bytes32 digest
-    ) external {
+    function approve(bytes32 digest) external {
         _isApproved[digest] = true;
     }
 
-    function isValidSignature(
-        bytes32 digest,
-        bytes calldata
-    ) external view returns (bytes4) {
+    function isValidSignature(bytes32 digest, bytes calldata) external view returns (bytes4) {
         return _isApproved[digest] ? this.isValidSignature.selector : bytes4(0);
     }
 }

@@ -8,53 +8,35 @@ import {Shares} from "../libraries/Shares.sol";
 
 /// @title The libraries' own functions, callable from a test
 contract LibraryHarness {
-    function entitledOpenDown(
-        uint256 income,
-        uint256 weight,
-        uint256 total
-    ) external pure returns (uint256) {
+    function entitledOpenDown(uint256 income, uint256 weight, uint256 total) external pure returns (uint256) {
         return Shares.entitledOpenDown(income, weight, total);
     }
 
-    function entitledClosed(
-        uint256 income,
-        uint256 before,
-        uint256 weight,
-        uint256 total
-    ) external pure returns (uint256) {
+    function entitledClosed(uint256 income, uint256 before, uint256 weight, uint256 total)
+        external
+        pure
+        returns (uint256)
+    {
         return Shares.entitledClosed(income, before, weight, total);
     }
 
-    function hashLeaf(
-        address account,
-        uint128 weight
-    ) external pure returns (bytes32) {
+    function hashLeaf(address account, uint128 weight) external pure returns (bytes32) {
         return MerkleSum.hashLeaf(account, weight);
     }
 
-    function hashNode(
-        bytes32 left,
-        uint128 leftSum,
-        bytes32 right,
-        uint128 rightSum
-    ) external pure returns (bytes32) {
+    function hashNode(bytes32 left, uint128 leftSum, bytes32 right, uint128 rightSum) external pure returns (bytes32) {
         return MerkleSum.hashNode(left, leftSum, right, rightSum);
     }
 
-    function verify(
-        bytes32 root,
-        uint256 count,
-        uint256 index,
-        address account,
-        uint128 weight,
-        bytes calldata proof
-    ) external pure returns (uint256 before, uint256 total) {
+    function verify(bytes32 root, uint256 count, uint256 index, address account, uint128 weight, bytes calldata proof)
+        external
+        pure
+        returns (uint256 before, uint256 total)
+    {
         return MerkleSum.verify(root, count, index, account, weight, proof);
     }
 
-    function monthContaining(
-        uint256 timestamp
-    ) external pure returns (Period) {
+    function monthContaining(uint256 timestamp) external pure returns (Period) {
         return Months.containing(timestamp);
     }
 }

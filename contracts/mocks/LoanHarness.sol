@@ -12,11 +12,7 @@ contract LoanHarness {
     Loans.Loan public loan;
     IPledges.Terms private _terms;
 
-    constructor(
-        uint128 principal,
-        uint16 annualRateBps,
-        IPledges.Instalment[] memory schedule
-    ) {
+    constructor(uint128 principal, uint16 annualRateBps, IPledges.Instalment[] memory schedule) {
         _terms.principal = principal;
         _terms.annualRateBps = annualRateBps;
         for (uint256 i = 0; i < schedule.length; i++) {
@@ -29,9 +25,7 @@ contract LoanHarness {
         return loan.debt(_terms);
     }
 
-    function pay(
-        uint256 amount
-    ) external returns (uint256 toInterest, uint256 toPrincipal) {
+    function pay(uint256 amount) external returns (uint256 toInterest, uint256 toPrincipal) {
         return loan.pay(_terms.annualRateBps, amount);
     }
 }

@@ -87,7 +87,8 @@ def compile_contracts(folder: Path = ARTEFACTS) -> bool:
     try:
         output = solcx.compile_standard(standard_input(), base_path=str(ROOT), allow_paths=[str(ROOT)])
     except solcx.exceptions.SolcError as failure:
-        raise CompilationFailed([str(failure)]) from failure
+        errors = json.loads(failure.stdout_data or '{"errors": []}')["errors"]
+        raise CompilationFailed([error["formattedMessage"] for error in errors] or [str(failure)]) from failure
 
     folder.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)  # A run that is killed from here on leaves artefacts that count as stale.
