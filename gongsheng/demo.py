@@ -561,8 +561,8 @@ def show_reconciliation(stage: Stage) -> bool:
     sync(stage.chain, stage.books)
     result = reconcile(stage.chain, stage.books, read_statement(stage.statement), stage.registers)
     table = Table(*(str(column) for column in HEADER))
-    for row in result.summary:
-        table.add_row(*row)
+    for cells in result.summary:
+        table.add_row(*cells)
     stage.console.print(table)
     for row in result.differences:
         stage.console.print(f"[red]{' | '.join(row.cells)}[/red]", highlight=False)

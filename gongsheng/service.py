@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 
 import uvicorn
-from ledger_service.api.app import create_app
 from rich.console import Console
 
 from gongsheng import measuring
@@ -14,6 +13,7 @@ from gongsheng.cast import Cast
 from gongsheng.county import deploy_protocol, fund_with_gas, open_county
 from gongsheng.demo import CARBON_SUBJECT, HOLDERS, PRODUCT_SUBJECT, SEED
 from gongsheng.lock import only_one
+from ledger_service.api.app import create_app
 from ledger_service.chain.client import Chain, connect
 from ledger_service.chain.deployment import Deployment
 from ledger_service.chain.embedded import embedded_chain, require_free
@@ -47,10 +47,11 @@ def run(folder: Path, *, port: int, chain_port: int, console: Console) -> None:
                         f"链 chain {url}\n服务 service http://{HOST}:{port}/docs\n停止 stop: Ctrl-C", highlight=False
                     )
                     app = create_app(chain, books, RegisterFolder(folder / "registers"))
-                    uvicorn.run(app, host=HOST, port=port, log_level="warning")
+                    uvicorn.run(app, host=HOST, port=port, log_level="warning", lifespan="off")
                 finally:
                     stop.set()
                     indexer.join()
+                console.print(f"已停止，状态在 {folder} · stopped; state is kept in {folder}", highlight=False)
 
 
 def _open(folder: Path, url: str, record: Path, console: Console) -> Deployment:

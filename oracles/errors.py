@@ -168,18 +168,7 @@ class DuplicateTree(Duplicate):
 
 
 class Contradiction(InventoryError):
-    """Two records of one thing that cannot both be true; `first_row` is the other one."""
-
-    def __init__(self, zh: str, en: str, *, file: str, row: int, first_row: int, column: str, value: str) -> None:
-        super().__init__(
-            f"{zh}（见第 {first_row} 行）",
-            f"{en} (see row {first_row})",
-            file=file,
-            row=row,
-            column=column,
-            value=value,
-        )
-        self.first_row = first_row
+    """Two records of one thing that cannot both be true."""
 
 
 class UnknownReference(InventoryError):

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from oracles.errors import NothingMeasured, OutOfRange, UnknownReference
+from oracles.errors import Contradiction, NothingMeasured, UnknownReference
 from oracles.evidence import RawFile, read_raw
 from oracles.methodologies import ar_tool14
-from oracles.methodologies.allometry import above_ground_t_per_hectare, allometry
+from oracles.methodologies.allometry import Allometry, above_ground_t_per_hectare, allometry
 from oracles.periods import Monitoring, PlotChange, VisitFigure, assemble, basal_area_cross_check
-from oracles.readings import SQUARE_METRES_PER_HECTARE, Holder, Parcel
+from oracles.readings import SQUARE_METRES_PER_HECTARE, Parcel, PlotVisit
 from oracles.sources import fia
 from oracles.sources.csv_trees import Inventory, read_canopy, read_holders, read_inventory, read_parcels
 from oracles.sources.synthetic import Land, name_holders, share_out
@@ -50,8 +50,9 @@ def monitor_csv(
     }
     before = read_inventory(raws["first"], raws["strata"])
     after = read_inventory(raws["second"], raws["strata"])
-    land, owners = read_parcels(raws["parcels"]), read_holders(raws["holders"])
-    _check_land(before, land, owners, raws["parcels"].name)
+    owners = read_holders(raws["holders"])
+    land = read_parcels(raws["parcels"], strata={stratum.name for stratum in before.strata}, holders=owners)
+    _check_land(before, land, raws["parcels"].name)
     plots = _csv_plots(before, after, equation, start=utc_date(period_start), end=utc_date(period_end - 1))
     areas = {stratum.name: stratum.area_hectares for stratum in before.strata}
 
@@ -175,56 +176,41 @@ def _csv_plots(before: Inventory, after: Inventory, equation: str, *, start: dat
             ("plot_area_m2", first.area_m2, second.area_m2),
         ):
             if one != other:
-                raise UnknownReference(
+                raise Contradiction(
                     f"样地 {name} 两次调查不一致（首次 {one}）",
                     f"plot {name} differs from the first visit ({one})",
-                    file=after.file,
+                    file=second.source,
+                    row=second.row,
                     column=column,
                     value=str(other),
                 )
-        pair = tuple(
-            VisitFigure(
-                source=file,
-                on=day,
-                trees=len(visit.trees),
-                tco2e_per_hectare=ar_tool14.tco2e_per_hectare(above_ground_t_per_hectare(visit, biomass)),
-                basal_area_m2_per_hectare=visit.basal_area_m2_per_hectare,
-            )
-            for visit, file, day in ((first, before.file, start), (second, after.file, end))
-        )
-        changes.append(PlotChange(name, first.stratum, 1.0, ((pair[0], pair[1]),)))
+        pair = (_csv_figure(first, biomass, on=start), _csv_figure(second, biomass, on=end))
+        changes.append(PlotChange(name, first.stratum, 1.0, (pair,)))
     return tuple(changes)
 
 
-def _check_land(inventory: Inventory, land: Sequence[Parcel], holders: Mapping[str, Holder], file: str) -> None:
-    """Every parcel has a known stratum and holder, and the parcels of a stratum are all of its area.
+def _csv_figure(visit: PlotVisit, biomass: Allometry, *, on: date) -> VisitFigure:
+    return VisitFigure(
+        source=visit.source,
+        on=on,
+        trees=len(visit.trees),
+        tco2e_per_hectare=ar_tool14.tco2e_per_hectare(above_ground_t_per_hectare(visit, biomass)),
+        basal_area_m2_per_hectare=visit.basal_area_m2_per_hectare,
+    )
 
-    Each may have lost its last square metre to rounding.
-    """
-    areas = {stratum.name: stratum.area_m2 for stratum in inventory.strata}
-    sums = dict.fromkeys(areas, 0)
-    counts = dict.fromkeys(areas, 0)
-    for parcel in land:
-        for column, value, known in (("stratum", parcel.stratum, areas), ("holder", parcel.holder, holders)):
-            if value not in known:
-                raise UnknownReference(
-                    f"小班 {parcel.id} 指向没有登记的对象",
-                    f"parcel {parcel.id} points to something that is not listed",
-                    file=file,
-                    column=column,
-                    value=value,
-                )
-        sums[parcel.stratum] += parcel.area_m2
-        counts[parcel.stratum] += 1
-    for name, area in areas.items():
-        if abs(sums[name] - area) > max(counts[name], 1):
-            raise OutOfRange(
-                f"分层“{name}”的小班合计 {sums[name]:,} m²，分层表为 {float(area):,.0f} m²",
-                f"the parcels of stratum “{name}” add up to {sums[name]:,} m²,"
-                f" the strata table says {float(area):,.0f} m²",
+
+def _check_land(inventory: Inventory, land: Sequence[Parcel], file: str) -> None:
+    """The parcels of a stratum are all of its area, but for the last square metre of each, lost to rounding."""
+    for stratum in inventory.strata:
+        areas = [parcel.area_m2 for parcel in land if parcel.stratum == stratum.name]
+        if abs(sum(areas) - stratum.area_m2) > max(len(areas), 1):
+            listed, known = f"{sum(areas):,} m²", f"{float(stratum.area_m2):,.0f} m²"
+            raise Contradiction(
+                f"分层“{stratum.name}”的小班合计 {listed}，分层表为 {known}",
+                f"the parcels of stratum “{stratum.name}” add up to {listed}, the strata table says {known}",
                 file=file,
                 column="area",
-                value=str(sums[name]),
+                value=str(sum(areas)),
             )
 
 
@@ -311,9 +297,7 @@ def _merged(groups: Mapping[str, Sequence[_Post]]) -> str:
 def _fia_plot(stratum: str, pairs: Sequence[tuple[fia.FiaVisit, fia.FiaVisit]]) -> PlotChange:
     shares = [visit.forest_share for pair in pairs for visit in pair]
     figures = tuple((_fia_figure(earlier), _fia_figure(later)) for earlier, later in pairs)
-    share = min(
-        math.fsum(shares) / len(shares), 1.0
-    )  # Shares are published to six decimals and may add up to 1.000001.
+    share = min(math.fsum(shares) / len(shares), 1.0)  # Published to six decimals, shares may add up to 1.000001.
     return PlotChange(pairs[0][1].place, stratum, share, figures)
 
 

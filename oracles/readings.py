@@ -84,9 +84,13 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class PlotVisit:
-    """One visit to one sample plot: every living tree on its horizontal area. No trees is a finding, not a gap."""
+    """One visit to one sample plot: every living tree on its horizontal area. No trees is a finding, not a gap.
+
+    `source` is the file it was read from, `row` where the plot first stands there.
+    """
 
     source: str
+    row: int
     plot: str
     stratum: str
     area_m2: float

@@ -59,6 +59,7 @@ class Role(Enum):
 class Slip:
     """One delivery or processing slip; a supplier's has a price, a processor's has none."""
 
+    row: int
     id: str
     day: date
     holder: str
@@ -150,11 +151,14 @@ def read_slips(raw: RawFile) -> tuple[Slip, ...]:
                 "a processor's slip counts by volume and has no price",
                 file=raw.name,
                 row=table.rows[index],
-                first_row=table.rows[index],
                 column="price_yuan_per_kg",
                 value=str(price),
             )
-        slips.append(Slip(id_, _day(table, index, days[index]), holders[index], role, quantities[index], price))
+        slips.append(
+            Slip(
+                table.rows[index], id_, _day(table, index, days[index]), holders[index], role, quantities[index], price
+            )
+        )
     return tuple(slips)
 
 
@@ -169,6 +173,7 @@ def weigh_supply(slips: Path, holders: Path, *, subject: str, role: Role) -> Sup
                 f"持有人表里没有单据 {slip.id} 的持有人",
                 f"the holder of slip {slip.id} is not in the list of holders",
                 file=raws[0].name,
+                row=slip.row,
                 column="holder",
                 value=slip.holder,
             )

@@ -1,4 +1,4 @@
-"""What the service answers. Every amount is a decimal string, so that no reader rounds it, with the text that people read."""
+"""What the service answers. An amount is a decimal string, so that no reader rounds it, beside the text for people."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from ledger_service.chain.events import AgreementPublished, BatchIssued, Emitted
 from ledger_service.domain.agreements import LegKind, catalogue
 from ledger_service.domain.bilingual import Words
 from ledger_service.domain.books import CNY, Block, Identity, Record
-from ledger_service.domain.identifiers import text_of
+from ledger_service.domain.identifiers import Address, text_of
 from ledger_service.domain.units import Bps, Period, tonnes_text, yuan_text
 from ledger_service.facts import Pledge, Redemption, Round
 from ledger_service.reports.income import LineIncome, PotIncome
@@ -19,10 +19,10 @@ from ledger_service.store.books import Booked
 
 T = TypeVar("T")
 
+EXAMPLE_ADDRESS = "0xd2103535bfc62bC5DBa62524872E489438507A7c"
+
 Hex32 = Annotated[str, Field(pattern="^0x[0-9a-f]{64}$", examples=["0x" + "0" * 63 + "1"])]
-AddressText = Annotated[
-    str, Field(pattern="^0x[0-9a-fA-F]{40}$", examples=["0xd2103535bfc62bC5DBa62524872E489438507A7c"])
-]
+AddressText = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$", examples=[EXAMPLE_ADDRESS])]
 Integer = Annotated[str, Field(pattern="^-?[0-9]+$")]
 PeriodText = Annotated[str, Field(description="Month, UTC.", examples=["2018-12"])]
 
@@ -168,7 +168,7 @@ class Leg(Answer):
         return cls(
             index=index,
             name=Text.of(shipped.legs[index].name) if shipped and index < len(shipped.legs) else None,
-            kind=leg.kind.name.lower(),  # type: ignore[arg-type]
+            kind=leg.kind.name.lower(),
             share=Share.of(leg.bps),
             account=None if is_register else leg.account,
             purpose=text_of(leg.purpose) if leg.kind is LegKind.FUND else None,
@@ -341,7 +341,7 @@ class BatchDetail(Answer):
     signers: list[Signer]
 
     @classmethod
-    def of(cls, issued: Emitted[BatchIssued], measured: Round, holdings: Mapping[str, int]) -> Self:
+    def of(cls, issued: Emitted[BatchIssued], measured: Round, holdings: Mapping[Address, int]) -> Self:
         return cls(
             batch=BatchSummary.of(issued),
             holdings=[Holding(account=account, credits=Carbon.of(kg)) for account, kg in holdings.items()],
@@ -357,7 +357,7 @@ class BatchDetail(Answer):
 
 
 class Movement(Answer):
-    """One posting to an account of the holder. What the holder has is negative, as in any bank's books."""
+    """One posting to an account of the holder, above zero when the holder has more after it."""
 
     account: Annotated[str, Field(examples=["holder:carbon-pool/1/2018-12/1/0"])]
     asset: Annotated[str, Field(examples=["CNY", "kg:1"])]
@@ -370,12 +370,13 @@ class Movement(Answer):
     def of(cls, booked: Booked) -> Self:
         posting = booked.posting
         account = ":".join(filter(None, (posting.account.kind.value, posting.account.subject)))
-        shown = yuan_text if posting.asset == CNY else tonnes_text
+        # The books show what they owe to a holder below zero.
+        amount, shown = -posting.amount, yuan_text if posting.asset == CNY else tonnes_text
         return cls(
             account=account,
             asset=posting.asset,
-            amount=str(posting.amount),
-            text=shown(posting.amount),
+            amount=str(amount),
+            text=shown(amount),
             event=booked.record.name,
             source=Source.of(booked.record),
         )
@@ -488,16 +489,14 @@ class Statement(Answer):
 
     @classmethod
     def of(cls, statement: HolderStatement, movements: Page[Movement]) -> Self:
-        block = statement.block
+        block, held = statement.block, statement.credits.items()
         return cls(
             holder=statement.holder,
             as_of_block=block.number if block else None,
             as_of=_moment(block.timestamp) if block else None,
             vouchers=Money.of(statement.vouchers.value),
             set_aside=Money.of(statement.set_aside.value),
-            credits=[
-                HolderCredits(batch=batch, credits=Carbon.of(kg.value)) for batch, kg in statement.credits.items()
-            ],
+            credits=[HolderCredits(batch=batch, credits=Carbon.of(kg.value)) for batch, kg in held],
             earnings=[HolderEarning.of(earning) for earning in statement.earnings],
             pledges=[_hex(pledge) for pledge in statement.pledges],
             redemptions=[HolderRedemption.of(number, each) for number, each in statement.redemptions.items()],

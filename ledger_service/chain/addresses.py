@@ -12,7 +12,8 @@ class NotAnAddress(LedgerError):
     def __init__(self, text: str) -> None:
         self.text = text
         super().__init__(
-            f"“{text}”不是账户地址，或其校验大小写有误 · “{text}” is no address, or its checksum shows a mistyped letter"
+            f"“{text}”不是账户地址，或其校验大小写有误 · "
+            f"“{text}” is no address, or its checksum shows a mistyped letter"
         )
 
 

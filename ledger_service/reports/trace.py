@@ -58,8 +58,8 @@ class Step:
 def trace_redemption(reader: Reader, registers: RegisterFolder, number: int) -> tuple[Step, ...]:
     """Walks back from a redemption: the bank's payment, then every claim that the holder's vouchers can come from.
 
-    Vouchers are alike, so the claims are all that the holder was paid before it asked, the newest first. What two claims
-    have in common is shown once.
+    Vouchers are alike, so the claims are all that the holder was paid before it asked, the newest first. What two
+    claims have in common is shown once.
 
     Raises:
         RedemptionUnknown: There is no such redemption.

@@ -94,13 +94,11 @@ class Reader:
         """The blocks that are kept, newest first."""
         return map(_block, self._session.exec(_NEWEST_FIRST, execution_options={"yield_per": 100}))
 
-    def records(self, *names: str, transaction: str | None = None) -> Iterator[Record]:
-        """Events in the order of the chain: those with one of these names, or all, and of one transaction, or all."""
+    def records(self, *names: str) -> Iterator[Record]:
+        """Events in the order of the chain: those with one of these names, or all."""
         query = select(EventRow, BlockRow).join(BlockRow).order_by(col(BlockRow.number), col(EventRow.log_index))
         if names:
             query = query.where(col(EventRow.name).in_(names))
-        if transaction is not None:
-            query = query.where(EventRow.transaction_hash == transaction)
         for event_row, block_row in self._session.exec(query):
             yield self._record(event_row, block_row)
 

@@ -40,7 +40,6 @@ class EventRow(SQLModel, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["block_hash"], ["block.hash"], name="event_block", ondelete="CASCADE"),
         Index("event_name", "name"),
-        Index("event_transaction", "transaction_hash"),
     )
 
     block_hash: str = Field(primary_key=True)

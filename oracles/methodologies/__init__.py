@@ -1,0 +1,1 @@
+"""Published rules, each citing its source, as functions of measurements and parameters."""

@@ -1,0 +1,1 @@
+"""One file for each origin of data. Past a source everything is metric and valid."""

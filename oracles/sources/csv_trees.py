@@ -6,7 +6,7 @@ row with an empty `dbh_cm`: it counts, with zero. Strata: `stratum` and one of `
 Parcels: `parcel_id, stratum, holder` and one of the three areas. Holders: `holder, account`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -75,17 +75,17 @@ def read_inventory(trees: RawFile, strata: RawFile) -> Inventory:
     known = read_strata(strata)
     names = {stratum.name for stratum in known}
     visits = _visits(table)
-    for visit, row in visits:
+    for visit in visits:
         if visit.stratum not in names:
             raise UnknownReference(
                 f"分层表里没有这个分层（样地 {visit.plot}）",
                 f"a stratum that {strata.name} does not have (plot {visit.plot})",
                 file=trees.name,
-                row=row,
+                row=visit.row,
                 column="stratum",
                 value=visit.stratum,
             )
-    measured = {visit.stratum for visit, _ in visits}
+    measured = {visit.stratum for visit in visits}
     for index, stratum in enumerate(known):
         if stratum.name not in measured:
             raise NothingRefersToIt(
@@ -96,7 +96,7 @@ def read_inventory(trees: RawFile, strata: RawFile) -> Inventory:
                 column="stratum",
                 value=stratum.name,
             )
-    return Inventory(trees.name, tuple(visit for visit, _ in visits), known)
+    return Inventory(trees.name, visits, known)
 
 
 def read_strata(raw: RawFile) -> tuple[Stratum, ...]:
@@ -107,15 +107,25 @@ def read_strata(raw: RawFile) -> tuple[Stratum, ...]:
     return tuple(Stratum(name, area) for name, area in zip(names, _areas_m2(table), strict=True))
 
 
-def read_parcels(raw: RawFile) -> tuple[Parcel, ...]:
+def read_parcels(raw: RawFile, *, strata: Container[str], holders: Container[str]) -> tuple[Parcel, ...]:
     """Reads the parcels in the order of their ids. Areas are rounded down to whole square metres."""
     table = read_table(
         raw, zh="小班表", required=("parcel_id", "stratum", "holder"), optional=AREA_UNITS, stems=("area",)
     )
     _refuse_repeats(table, "parcel_id", "这个小班出现了两次", "this parcel stands there twice")
-    ids, strata, holders = table.text("parcel_id"), table.text("stratum"), table.text("holder")
+    cells = (table.text(column) for column in ("parcel_id", "stratum", "holder"))
     parcels = []
-    for row, id_, stratum, holder, area_m2 in zip(table.rows, ids, strata, holders, _areas_m2(table), strict=True):
+    for row, id_, stratum, holder, area_m2 in zip(table.rows, *cells, _areas_m2(table), strict=True):
+        for column, value, known in (("stratum", stratum, strata), ("holder", holder, holders)):
+            if value not in known:
+                raise UnknownReference(
+                    f"小班 {id_} 指向没有登记的对象",
+                    f"parcel {id_} points to something that is not listed",
+                    file=raw.name,
+                    row=row,
+                    column=column,
+                    value=value,
+                )
         if area_m2 < 1:
             raise OutOfRange(
                 "小班不到 1 m²", "a parcel of less than 1 m²", file=raw.name, row=row, column="parcel_id", value=id_
@@ -179,8 +189,8 @@ def read_accounts(accounts: Iterable[str]) -> tuple[bytes, ...]:
     return parsed
 
 
-def _visits(table: Table) -> list[tuple[PlotVisit, int]]:
-    """The plot visits in the order in which the plots first appear, each with the row where it does."""
+def _visits(table: Table) -> tuple[PlotVisit, ...]:
+    """The plot visits in the order in which the plots first appear."""
     plots = table.text("plot_id")
     strata = _strata_of_plots(table)
     areas = table.numbers("plot_area_m2", PLOT_AREA)
@@ -194,11 +204,10 @@ def _visits(table: Table) -> list[tuple[PlotVisit, int]]:
         for column, values in (("stratum", strata), ("plot_area_m2", areas)):
             if values[index] != values[origin]:
                 raise Contradiction(
-                    f"样地 {plot} 与前面所写不一致",
-                    f"plot {plot} was described differently before",
+                    f"样地 {plot} 与第 {table.rows[origin]} 行所写不一致",
+                    f"plot {plot} is described differently in row {table.rows[origin]}",
                     file=table.name,
                     row=row,
-                    first_row=table.rows[origin],
                     column=column,
                     value=str(table.columns[column][index]),
                 )
@@ -217,18 +226,17 @@ def _visits(table: Table) -> list[tuple[PlotVisit, int]]:
     for plot, row in empty.items():
         if plot in members:
             raise Contradiction(
-                f"样地 {plot} 记为空样地，却又有树",
-                f"plot {plot} is recorded as empty, yet has trees",
+                f"样地 {plot} 记为空样地，第 {members[plot][0].row} 行却有树",
+                f"plot {plot} is recorded as empty, yet has a tree in row {members[plot][0].row}",
                 file=table.name,
                 row=row,
-                first_row=members[plot][0].row,
                 column="dbh_cm",
                 value="",
             )
-    return [
-        (PlotVisit(table.name, plot, strata[index], areas[index], tuple(members.get(plot, ()))), table.rows[index])
+    return tuple(
+        PlotVisit(table.name, table.rows[index], plot, strata[index], areas[index], tuple(members.get(plot, ())))
         for plot, index in first.items()
-    ]
+    )
 
 
 def _trees(table: Table) -> list[Tree | None]:
@@ -309,7 +317,6 @@ def _areas_m2(table: Table) -> list[Fraction]:
             "areas must stand in one column only",
             file=table.name,
             row=1,
-            first_row=1,
             column=given[1],
             value=given[0],
         )

@@ -525,7 +525,6 @@ def _read_strata(
                 f"should have {plots[index]} plots, the assignment table has {len(members)}",
                 file=table.name,
                 row=table.rows[index],
-                first_row=table.rows[index],
                 column="P2POINTCNT",
                 value=str(plots[index]),
             )

@@ -8,6 +8,7 @@ import gc
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,6 +46,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # THE CHAIN
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _receipts_first() -> None:
+    """anvil counts a transaction a moment before it shows the receipt, and Brownie would take that for a lost one."""
+    from brownie import web3
+    from web3.middleware import Web3Middleware
+
+    class ReceiptsFirst(Web3Middleware):
+        def wrap_make_request(self, make_request: Any) -> Any:
+            def middleware(method: Any, parameters: Any) -> Any:
+                response = make_request(method, parameters)
+                if method in ("eth_sendTransaction", "eth_sendRawTransaction") and "result" in response:
+                    while make_request("eth_getTransactionReceipt", [response["result"]])["result"] is None:
+                        time.sleep(0.001)
+                return response
+
+            return middleware
+
+    web3.middleware_onion.inject(ReceiptsFirst, layer=0)
 
 
 @pytest.fixture(autouse=True)

@@ -83,18 +83,22 @@ def refused(name: str, /, **values: Any) -> Iterator[None]:
         refusals = refusals_of(failure)
     else:
         raise AssertionError(f"{name} was expected, but nothing was refused")
-    expected = Refusal(name, {key: plain(value) for key, value in values.items()})
+    expected = Refusal(name, facts(values))
     assert expected in refusals, f"{expected} was expected, it was refused with {refusals[0]}"
 
 
 def announced(transaction: Any, name: str, /, **values: Any) -> None:
     """Expects that the transaction emitted the event `name` once, with exactly these values."""
     __tracebackhide__ = True
-    events = [dict(event) for event in transaction.events if event.name == name]
+    events = [event for event in transaction.events if event.name == name]
     assert len(events) == 1, f"{name} was announced {len(events)} times"
-    seen = {key: plain(value) for key, value in events[0].items()}
-    expected = {key: plain(value) for key, value in values.items()}
+    seen, expected = facts(dict(events[0])), facts(values)
     assert seen == expected, f"{name} was expected with {expected}, it was announced with {seen}"
+
+
+def facts(struct: Any) -> dict[str, Any]:
+    """A struct that a contract returned, or what it should be, so that the two can be compared."""
+    return {key: plain(value) for key, value in (struct if isinstance(struct, dict) else struct.dict()).items()}
 
 
 def silent(transaction: Any, name: str) -> bool:

@@ -8,7 +8,8 @@ import socket
 from pathlib import Path
 
 import httpx
-from conftest import Run, anvils_of, eventually
+
+from tests.end_to_end.conftest import Run, anvils_of, eventually
 
 
 def _healthy(url: str) -> bool:

@@ -1,6 +1,7 @@
 """A small county on a real chain: everything that can happen to a fen has happened to some fen in it."""
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,16 +30,13 @@ from ledger_service.settlement import RegisterFolder, claims, owing, send_claims
 from ledger_service.store.books import Books, open_books
 from pyo3_core import Register
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+"""Lets the tests of this folder `import model`, the executable specification, which lives in no package."""
+
 YEAR_BEGAN = int(datetime(2018, 1, 1, tzinfo=UTC).timestamp())
 YEAR_ENDED = int(datetime(2019, 1, 1, tzinfo=UTC).timestamp())
 DAY = 86_400
 DECEMBER = Period.parse("2018-12")
-
-CARBON = Line(Pot("carbon-pool", 1, DECEMBER), 1)
-MAINTENANCE = Line(Pot("carbon-pool", 1, DECEMBER), 0)
-CITY = Line(Pot("one-product", 1, DECEMBER), 0)
-SUPPLIERS = Line(Pot("one-product", 1, DECEMBER), 1)
-PROCESSORS = Line(Pot("one-product", 1, DECEMBER), 2)
 
 CARBON_WEIGHTS = (700_001, 250_000, 49_999, 123_457, 1)
 SUPPLIER_WEIGHTS = (3, 3, 1)
@@ -100,6 +98,19 @@ class County:
     """Cannot be paid when the first claim is made."""
     reporters = ((account("sensors 1"), 1), (account("sensors 2"), 1), (account("verifier"), 2))
 
+    # WHAT THEY SHARE
+
+    carbon = Line(Pot("carbon-pool", 1, DECEMBER), 1)
+    """Closed, and every holder was paid."""
+    maintenance = Line(Pot("carbon-pool", 1, DECEMBER), 0)
+    """A fund."""
+    city_share = Line(Pot("one-product", 1, DECEMBER), 0)
+    """Collected by the city."""
+    suppliers = Line(Pot("one-product", 1, DECEMBER), 1)
+    """Open, and every holder was paid what is owed so far."""
+    processors = Line(Pot("one-product", 1, DECEMBER), 2)
+    """Open, and nobody was paid."""
+
     # TOOLS
 
     def send(self, call: Any, sender: LocalAccount) -> None:
@@ -116,6 +127,18 @@ class County:
     def wait(self, seconds: int) -> None:
         self.rpc("evm_increaseTime", seconds)
         self.rpc("evm_mine")
+
+    def undoes(self, depth: int) -> Callable[[], None]:
+        """Lets `depth` receipts arrive. What it returns undoes them, and lets another one arrive instead."""
+        snapshot = self.rpc("evm_snapshot")
+        for number in range(depth):
+            self.receive(self.city_share.pot, 7, f"UNDONE-{number}")
+
+        def reorganise() -> None:
+            self.rpc("evm_revert", snapshot)
+            self.receive(self.city_share.pot, 77, "DONE-INSTEAD")
+
+        return reorganise
 
     def open_books(self, name: str) -> Books:
         return open_books(f"sqlite:///{self.folder / name}.sqlite", self.chain.deployment)
@@ -139,7 +162,7 @@ class County:
             legs = leg_tuples(catalogue()[key], payees=payees, subject=subject)
             self.send(self.of("Revenue").publish(bytes32_of(key), legs, YEAR_ENDED), self.committee)
         project = (
-            *(bytes32_of("carbon-kg"), bytes32_of("pool-1"), bytes32_of("carbon-pool"), CARBON.leg),
+            *(bytes32_of("carbon-kg"), bytes32_of("pool-1"), bytes32_of("carbon-pool"), self.carbon.leg),
             *(self.pool.address, self.buffer.address, 1_000),
         )
         self.send(self.of("CarbonCredits").registerProject(bytes32_of("project-1"), project), self.committee)
@@ -216,7 +239,7 @@ class County:
             holder=self.cooperative.address,
             lender=self.bank.address,
             agreement=bytes32_of("carbon-pool"),
-            leg=CARBON.leg,
+            leg=self.carbon.leg,
             fromPeriod=DECEMBER.value,
             toPeriod=DECEMBER.value + 12,
             bps=6_000,
@@ -259,8 +282,8 @@ class County:
         carbon_round = self.measure("carbon-kg", "pool-1", self.register(CARBON_WEIGHTS))
         self.send(self.of("CarbonCredits").issue(bytes32_of("project-1"), carbon_round), self.relayer)
         for line, feed, weights in (
-            (SUPPLIERS, "delivered-value-fen", SUPPLIER_WEIGHTS),
-            (PROCESSORS, "processed-volume-kg", PROCESSOR_WEIGHTS),
+            (self.suppliers, "delivered-value-fen", SUPPLIER_WEIGHTS),
+            (self.processors, "processed-volume-kg", PROCESSOR_WEIGHTS),
         ):
             measured = self.measure(feed, "tea", self.register(weights))
             self.send(self.of("Revenue").openRegister(bytes32_of("one-product"), line.leg, measured), self.relayer)
@@ -268,22 +291,22 @@ class County:
         self.send(sold, self.pool)
 
         pledge = self.lend(30_000_000)
-        self.receive(CARBON.pot, 10_000_003, "SALE-1")
-        self.receive(CITY.pot, 123_456_789, "SALE-2, under a reference that is longer than 31 bytes")
+        self.receive(self.carbon.pot, 10_000_003, "SALE-1")
+        self.receive(self.city_share.pot, 123_456_789, "SALE-2, under a reference that is longer than 31 bytes")
         self.wait(30 * DAY)
 
         participants = self.of("Participants")
         self.send(participants.setBlocked(self.blocked.address, True, keccak(text="court order")), self.operator)
-        self.claim(CARBON, [0, 2])
-        self.claim(SUPPLIERS, [0, 1, 2])
-        self.send(self.of("Revenue").collect(line_tuple(CITY)), self.relayer)
+        self.claim(self.carbon, [0, 2])
+        self.claim(self.suppliers, [0, 1, 2])
+        self.send(self.of("Revenue").collect(line_tuple(self.city_share)), self.relayer)
         self.send(participants.setBlocked(self.blocked.address, False, keccak(text="court order")), self.operator)
 
-        self.receive(CARBON.pot, 70_000_001, "SALE-3")
-        self.claim(CARBON, [0, 1, 2, 3])
+        self.receive(self.carbon.pot, 70_000_001, "SALE-3")
+        self.claim(self.carbon, [0, 1, 2, 3])
         self.send(self.of("Revenue").withdraw(self.blocked.address), self.relayer)
-        self.close(CARBON.pot)
-        self.claim(CARBON, [0, 1, 2, 3, 4])
+        self.close(self.carbon.pot)
+        self.claim(self.carbon, [0, 1, 2, 3, 4])
 
         self.wait(60 * DAY)
         approved = self.chain.deployment.contracts["Pledges"]

@@ -37,6 +37,10 @@ HEADER = "plot_id,stratum,plot_area_m2,species,dbh_cm,height_m,wood_density\n"
 ONE_STRATUM = "stratum,area_ha\npine,30\n"
 
 
+def parcels(text: str) -> tuple[Parcel, ...]:
+    return read_parcels(RawFile("parcels.csv", text.encode()), strata={"pine"}, holders={"hh-1", "hh-2"})
+
+
 def read(trees: str, strata: str = ONE_STRATUM) -> Inventory:
     return read_inventory(RawFile("trees.csv", trees.encode()), RawFile("strata.csv", strata.encode()))
 
@@ -217,7 +221,7 @@ def test_a_tree_without_a_diameter_is_not_an_empty_plot() -> None:
 
 def test_an_empty_plot_cannot_have_trees_or_be_recorded_twice() -> None:
     empty = "P1,pine,400,,,,\n"
-    assert "yet has trees" in str(refusal(Contradiction, HEADER + empty + "P1,pine,400,Pinus,20,15,0.45\n"))
+    assert "yet has a tree in row 3" in str(refusal(Contradiction, HEADER + empty + "P1,pine,400,Pinus,20,15,0.45\n"))
     assert "twice" in str(refusal(Duplicate, HEADER + empty + empty))
 
 
@@ -251,20 +255,17 @@ def test_areas_are_exact_in_each_unit(raw: Raw, column: str, cell: str, square_m
     assert stratum.area_m2 == square_metres
 
 
-def test_parcels_are_whole_square_metres_rounded_down_in_the_order_of_their_ids(raw: Raw) -> None:
-    text = "parcel_id,stratum,area_mu,holder\nB,pine,1,hh-2\nA,pine,15,hh-1\n"
-    assert read_parcels(raw("parcels.csv", text)) == (
-        Parcel("A", "pine", 10_000, "hh-1"),
-        Parcel("B", "pine", 666, "hh-2"),
-    )
+def test_parcels_are_whole_square_metres_rounded_down_in_the_order_of_their_ids() -> None:
+    read_back = parcels("parcel_id,stratum,area_mu,holder\nB,pine,1,hh-2\nA,pine,15,hh-1\n")
+    assert read_back == (Parcel("A", "pine", 10_000, "hh-1"), Parcel("B", "pine", 666, "hh-2"))
 
 
-def test_a_parcel_smaller_than_a_square_metre_or_named_twice_is_refused(raw: Raw) -> None:
+def test_a_parcel_smaller_than_a_square_metre_or_named_twice_is_refused() -> None:
     header = "parcel_id,stratum,area_m2,holder\n"
     with pytest.raises(OutOfRange, match="less than 1 m²"):
-        read_parcels(raw("parcels.csv", header + "A,pine,0.9,hh-1\n"))
+        parcels(header + "A,pine,0.9,hh-1\n")
     with pytest.raises(Duplicate, match="this parcel stands there twice"):
-        read_parcels(raw("parcels.csv", header + "A,pine,5,hh-1\nA,pine,6,hh-1\n"))
+        parcels(header + "A,pine,5,hh-1\nA,pine,6,hh-1\n")
 
 
 def test_an_account_is_an_address_and_belongs_to_one_holder(raw: Raw) -> None:

@@ -253,7 +253,7 @@ def test_four_plots_by_hand(fia_folder: Callable[..., Path]) -> None:
 
 
 def test_rhode_island_2018_is_the_published_figure(fia_ri: Path) -> None:
-    """Published for the evaluation of 2018, live trees of 1 inch and more on forest land (rFIA, `tpa()` of fiaRI).
+    """The evaluation of 2018, live trees of 1 inch and more on forest land, as the inventory folder's README has it.
 
     426.7 trees per acre with a sampling error of 6.63 %, 122.1 square feet of basal area per acre with 3.06 %.
     """
@@ -263,10 +263,24 @@ def test_rhode_island_2018_is_the_published_figure(fia_ri: Path) -> None:
     square_feet_per_acre = result.basal_area_m2_per_hectare.mean * HECTARES_PER_ACRE / SQUARE_METRES_PER_SQUARE_FOOT
     assert square_feet_per_acre == pytest.approx(122.1, abs=0.05)
     assert result.basal_area_m2_per_hectare.sampling_error_percent == pytest.approx(3.06, abs=0.005)
-    assert (result.plots, result.forest_plots, result.sampled_plots) == (126, 127, 225)
     assert result.above_ground_carbon_t_per_hectare.mean == pytest.approx(
         result.above_ground_biomass_t_per_hectare.mean / 2, rel=1e-6
     )
+
+
+def test_rhode_island_2018_agrees_with_rfia_in_every_printed_digit(fia_ri: Path) -> None:
+    """The README of the R package rFIA prints for `tpa()` of its most recent Rhode Island subset:
+
+    TPA 426.7119, BAA 122.1143, TPA_SE 6.631549, BAA_SE 3.057083, nPlots_TREE 126, nPlots_AREA 127. FIA rounds the
+    square feet in a square inch of diameter, pi/576, to 0.005454.
+    """
+    result = estimate(read_fia(fia_ri), 2018)
+    square_feet_per_acre = result.basal_area_m2_per_hectare.mean * HECTARES_PER_ACRE / SQUARE_METRES_PER_SQUARE_FOOT
+    assert result.trees_per_hectare.mean * HECTARES_PER_ACRE == pytest.approx(426.7119, abs=5e-5)
+    assert square_feet_per_acre * 0.005454 / (math.pi / 576) == pytest.approx(122.1143, abs=5e-5)
+    assert result.trees_per_hectare.sampling_error_percent == pytest.approx(6.631549, abs=5e-7)
+    assert result.basal_area_m2_per_hectare.sampling_error_percent == pytest.approx(3.057083, abs=5e-7)
+    assert (result.plots, result.forest_plots, result.sampled_plots) == (126, 127, 225)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from oracles.errors import (
+    Contradiction,
     InvalidMonitoring,
     InvalidRequest,
     NoSuchEvaluation,
     NothingMeasured,
-    OutOfRange,
     TooFewPlots,
     UnknownReference,
 )
@@ -129,10 +129,10 @@ def test_a_plot_that_was_not_measured_again_is_named(period: Callable[..., Monit
 
 
 def test_a_plot_that_moved_to_another_stratum_or_changed_its_size_is_refused(period: Callable[..., Monitoring]) -> None:
-    with pytest.raises(UnknownReference, match="plot P3 differs") as refused:
+    with pytest.raises(Contradiction, match="plot P3 differs") as refused:
         period(second_trees=sheet(GROWN_KG).replace("P3,pine", "P3,oak"))
-    assert (refused.value.column, refused.value.value) == ("stratum", "oak")
-    with pytest.raises(UnknownReference, match="plot P3 differs") as refused:
+    assert (refused.value.row, refused.value.column, refused.value.value) == (4, "stratum", "oak")
+    with pytest.raises(Contradiction, match="plot P3 differs") as refused:
         period(second_trees=sheet(GROWN_KG).replace("P3,pine,1000", "P3,pine,900"))
     assert refused.value.column == "plot_area_m2"
 
@@ -146,18 +146,19 @@ def test_a_stratum_with_one_re_measured_plot_is_refused(period: Callable[..., Mo
 
 @pytest.mark.parametrize(
     ("old", "new", "column", "value"),
-    [("A,pine", "A,bamboo", "stratum", "bamboo"), ("20,hh-0001", "20,hh-9999", "holder", "hh-9999")],
+    [("C,oak", "C,bamboo", "stratum", "bamboo"), ("4,hh-0002", "4,hh-9999", "holder", "hh-9999")],
 )
 def test_a_parcel_that_points_to_nothing_is_refused(
     period: Callable[..., Monitoring], old: str, new: str, column: str, value: str
 ) -> None:
     with pytest.raises(UnknownReference) as refused:
         period(parcels=PARCELS.replace(old, new))
-    assert (refused.value.file, refused.value.column, refused.value.value) == ("parcels/parcels.csv", column, value)
+    error = refused.value
+    assert (error.file, error.row, error.column, error.value) == ("parcels/parcels.csv", 4, column, value)
 
 
 def test_parcels_that_are_not_all_of_their_stratum_are_refused(period: Callable[..., Monitoring]) -> None:
-    with pytest.raises(OutOfRange, match="add up to 310,000 m², the strata table says 300,000 m²"):
+    with pytest.raises(Contradiction, match="add up to 310,000 m², the strata table says 300,000 m²"):
         period(parcels=PARCELS.replace("A,pine,10", "A,pine,11"))
 
 

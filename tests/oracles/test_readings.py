@@ -25,7 +25,7 @@ def test_an_impossible_measurement_cannot_exist(measured: dict[str, float]) -> N
 @pytest.mark.parametrize("area_m2", [0.0, -400.0, math.nan])
 def test_a_plot_has_an_area(area_m2: float) -> None:
     with pytest.raises(InvalidReading):
-        PlotVisit("trees.csv", "P1", "pine", area_m2, ())
+        PlotVisit("trees.csv", 2, "P1", "pine", area_m2, ())
 
 
 def test_a_parcel_has_at_least_a_square_metre() -> None:
@@ -46,5 +46,5 @@ def test_limits_are_inclusive_above_and_exclusive_at_zero() -> None:
 
 
 def test_basal_area_is_the_cross_section_at_breast_height() -> None:
-    visit = PlotVisit("trees.csv", "P1", "pine", 500.0, (Tree("1", 2, "", 20.0), Tree("2", 3, "", 40.0)))
+    visit = PlotVisit("trees.csv", 2, "P1", "pine", 500.0, (Tree("1", 2, "", 20.0), Tree("2", 3, "", 40.0)))
     assert visit.basal_area_m2_per_hectare == pytest.approx(math.pi * (0.1**2 + 0.2**2) / 0.05)

@@ -36,7 +36,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["block_hash"], ["block.hash"], name="event_block", ondelete="CASCADE"),
     )
     op.create_index("event_name", "event", ["name"])
-    op.create_index("event_transaction", "event", ["transaction_hash"])
     op.create_table(
         "posting",
         sa.Column("block_hash", sa.String, primary_key=True),
