@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Governed} from "./Governed.sol";
 import {ICnyVoucher} from "./interfaces/ICnyVoucher.sol";
 import {IMonitoringOracle} from "./interfaces/IMonitoringOracle.sol";
 import {IPledges} from "./interfaces/IPledges.sol";
@@ -13,7 +13,7 @@ import {Shares} from "./libraries/Shares.sol";
 
 /// @title Revenue
 /// @notice See {IRevenue}.
-contract Revenue is IRevenue, AccessManaged {
+contract Revenue is IRevenue, Governed {
     uint256 private constant BPS = 10_000;
     uint256 private constant MAXIMUM_LEGS = 16;
 
@@ -75,7 +75,7 @@ contract Revenue is IRevenue, AccessManaged {
     mapping(address account => uint256) private _setAside;
 
     constructor(address authority, ICnyVoucher voucher_, IMonitoringOracle oracle_, IPledges pledges_)
-        AccessManaged(authority)
+        Governed(authority)
     {
         voucher = voucher_;
         oracle = oracle_;
