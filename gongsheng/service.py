@@ -16,7 +16,7 @@ from gongsheng.lock import only_one
 from ledger_service.api.app import create_app
 from ledger_service.chain.client import Chain, connect
 from ledger_service.chain.deployment import Deployment
-from ledger_service.chain.embedded import embedded_chain, require_free
+from ledger_service.chain.embedded import CHAIN_ID, embedded_chain, require_free
 from ledger_service.indexer import run_indexer
 from ledger_service.settlement import RegisterFolder
 from ledger_service.store.books import open_books
@@ -30,7 +30,7 @@ def run(folder: Path, *, port: int, chain_port: int, console: Console) -> None:
     with only_one(folder):
         require_free(port)
         with embedded_chain(folder=folder / "chain", port=chain_port) as url:
-            record = folder / "deployment.json"
+            record = Deployment.path(folder, CHAIN_ID)
             deployment = Deployment.load(record) if record.exists() else _open(folder, url, record, console)
             chain = Chain(connect(url), deployment)
             with open_books(f"sqlite:///{folder / 'books.sqlite'}", deployment) as books:

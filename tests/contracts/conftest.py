@@ -5,8 +5,8 @@ makes a difference.
 """
 
 import gc
-import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -17,7 +17,10 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "contracts"), str(ROOT / "tests"), str(ROOT)]
+GAS_LIMIT = 10_000_000
+"""Of every transaction: more than any needs, so that Brownie need not ask for the block's."""
+
+sys.path[:0] = [str(ROOT / "tests" / "contracts"), str(ROOT / "tests"), str(ROOT / "scripts"), str(ROOT)]
 
 if find_spec("brownie") is None:  # Brownie has an environment of its own.
     collect_ignore_glob = ["test_*.py"]
@@ -27,9 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if find_spec("brownie") is None:
         return
     from brownie._config import CONFIG
-    from world import GENESIS
 
     from ledger_service.chain.compiler import compile_contracts
+    from world import GENESIS
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -38,8 +41,6 @@ def pytest_configure(config: pytest.Config) -> None:
     network["cmd"] = f"anvil --timestamp {GENESIS}"
     # Traces of every step are for coverage; without it they would triple the time of a refusal.
     network["cmd_settings"] |= {"port": port, "steps_tracing": bool(config.getoption("--coverage"))}
-    # A terminated run stops its chain, as an interrupted one does.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     compile_contracts()
     # Brownie collects garbage after every test; the compiled project is none.
     gc.freeze()
@@ -49,9 +50,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _chain_ends_with_this_process() -> Iterator[None]:
+    """Stops the chain when this process dies without a word; when it ends as it should, Brownie stops the chain."""
+    from brownie import rpc
+
+    watch = subprocess.Popen(
+        ["sh", "-c", 'read -r _ || kill "$0"', str(rpc.process.pid)], stdin=subprocess.PIPE, start_new_session=True
+    )
+    yield
+    watch.communicate(b"done\n")
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _receipts_first() -> None:
     """anvil counts a transaction a moment before it shows the receipt, and Brownie would take that for a lost one."""
-    from brownie import web3
+    from brownie import network, web3
     from web3.middleware import Web3Middleware
 
     class ReceiptsFirst(Web3Middleware):
@@ -66,11 +79,22 @@ def _receipts_first() -> None:
             return middleware
 
     web3.middleware_onion.inject(ReceiptsFirst, layer=0)
+    network.gas_limit(GAS_LIMIT)
 
 
 @pytest.fixture(autouse=True)
-def _isolation(fn_isolation: None) -> None:
-    """What a test did is undone."""
+def _isolation(module_isolation: None) -> Iterator[None]:
+    """What a test did is undone.
+
+    Brownie's own `fn_isolation` does the same, and looks through the whole call stack three times, which takes longer
+    than most tests.
+    """
+    from brownie import history, web3
+
+    snapshot = web3.provider.make_request("evm_snapshot", [])["result"]
+    yield
+    web3.provider.make_request("evm_revert", [snapshot])
+    history.clear()  # Brownie counts nonces by it.
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
+from hypothesis import settings
 from web3.middleware import SignAndSendRawMiddlewareBuilder
 
 from ledger_service.bank import Direction, StatementLine, append_to_statement, reference_bytes32
@@ -32,6 +33,10 @@ from pyo3_core import Register
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 """Lets the tests of this folder `import model`, the executable specification, which lives in no package."""
+
+# The specification hashes slowly on purpose; how long an example takes says nothing.
+settings.register_profile("ledger", deadline=None)
+settings.load_profile("ledger")
 
 YEAR_BEGAN = int(datetime(2018, 1, 1, tzinfo=UTC).timestamp())
 YEAR_ENDED = int(datetime(2019, 1, 1, tzinfo=UTC).timestamp())
@@ -140,6 +145,14 @@ class County:
 
         return reorganise
 
+    def surprise(self) -> bytes:
+        """A contract emits what nobody knows. Returns the topic."""
+        topic = keccak(text="Surprise()")
+        code = "0x7f" + topic.hex() + "60006000a100"  # LOG1 with that topic, then STOP.
+        self.rpc("anvil_setCode", self.chain.deployment.contracts["Participants"], code)
+        self.send(self.of("Participants").admit(self.city.address, 5, b"\1" * 32), self.operator)
+        return topic
+
     def open_books(self, name: str) -> Books:
         return open_books(f"sqlite:///{self.folder / name}.sqlite", self.chain.deployment)
 
@@ -167,34 +180,38 @@ class County:
         )
         self.send(self.of("CarbonCredits").registerProject(bytes32_of("project-1"), project), self.committee)
 
+    def report(
+        self, reporter: LocalAccount, feed: str, subject: str, register: Register, **changed: Any
+    ) -> tuple[tuple[Any, ...], bytes]:
+        """What a reporter says of a year, and its signature."""
+        oracle = self.of("MonitoringOracle")
+        report = {
+            "feed": bytes32_of(feed),
+            "subject": bytes32_of(subject),
+            "periodStart": YEAR_BEGAN,
+            "periodEnd": YEAR_ENDED,
+            "observedAt": YEAR_ENDED,
+            "validUntil": YEAR_ENDED + 1_000 * DAY,
+            "seq": oracle.lastSeq(bytes32_of(feed), reporter.address).call() + 1,
+            "value": register.total,
+            "uncertainty": 7,
+            "shareRoot": register.root,
+            "shareCount": register.count,
+            "evidenceRoot": keccak(text=f"raw data of {feed}"),
+            "methodology": keccak(text="a methodology"),
+            "qcFlags": 0,
+            "configDigest": oracle.configDigest(bytes32_of(feed)).call(),
+            **changed,
+        }
+        signable = encode_typed_data(domain(self.chain, "MonitoringOracle"), REPORT_TYPES, report)
+        return tuple(report.values()), bytes(Account.sign_message(signable, reporter.key).signature)
+
     def measure(self, feed: str, subject: str, register: Register) -> bytes:
         """A round that all reporters sign and that becomes final. Returns its id."""
         oracle = self.of("MonitoringOracle")
-        evidence = keccak(text=f"raw data of {feed}")
-        self.send(oracle.anchor(evidence), self.relayer)
-        reports, signatures = [], []
-        for reporter, _ in self.reporters:
-            report = {
-                "feed": bytes32_of(feed),
-                "subject": bytes32_of(subject),
-                "periodStart": YEAR_BEGAN,
-                "periodEnd": YEAR_ENDED,
-                "observedAt": YEAR_ENDED,
-                "validUntil": YEAR_ENDED + 1_000 * DAY,
-                "seq": oracle.lastSeq(bytes32_of(feed), reporter.address).call() + 1,
-                "value": register.total,
-                "uncertainty": 7,
-                "shareRoot": register.root,
-                "shareCount": register.count,
-                "evidenceRoot": evidence,
-                "methodology": keccak(text="a methodology"),
-                "qcFlags": 0,
-                "configDigest": oracle.configDigest(bytes32_of(feed)).call(),
-            }
-            signable = encode_typed_data(domain(self.chain, "MonitoringOracle"), REPORT_TYPES, report)
-            reports.append(tuple(report.values()))
-            signatures.append(bytes(Account.sign_message(signable, reporter.key).signature))
-        self.send(oracle.submitMany(reports, signatures), self.relayer)
+        self.send(oracle.anchor(keccak(text=f"raw data of {feed}")), self.relayer)
+        signed = [self.report(reporter, feed, subject, register) for reporter, _ in self.reporters]
+        self.send(oracle.submitMany(*zip(*signed, strict=True)), self.relayer)
         self.wait(DAY)
         identifier: bytes = oracle.roundId(bytes32_of(feed), bytes32_of(subject), YEAR_BEGAN, YEAR_ENDED).call()
         self.send(oracle.finalise(identifier), self.relayer)

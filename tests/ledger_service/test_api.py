@@ -26,7 +26,7 @@ class Service:
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
-                return await client.get(path, params=parameters)
+                return await client.get(path, params=parameters or None)
 
         return asyncio.run(ask())
 
@@ -248,7 +248,8 @@ def test_every_field_of_an_answer_that_needs_one_has_an_example(service: Service
         assert schemas[schema]["properties"][field]["examples"]
 
 
-def test_the_service_finds_its_parts_by_its_settings(county, books, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("books")
+def test_the_service_finds_its_parts_by_its_settings(county, monkeypatch: pytest.MonkeyPatch) -> None:
     county.chain.deployment.save(county.folder / "deployment.json")
     monkeypatch.setenv("GONGSHENG_CHAIN_URL", county.chain.w3.provider.endpoint_uri)
     monkeypatch.setenv("GONGSHENG_DATABASE_URL", f"sqlite:///{county.folder / 'books.sqlite'}")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -14,6 +15,7 @@ from web3.middleware import Web3Middleware
 from ledger_service.chain.client import Chain, ChainUnreachable, connect
 from ledger_service.chain.events import ChainMoved, head_number
 from ledger_service.domain.books import AccountKind, Record
+from ledger_service.domain.units import Period
 from ledger_service.indexer import MOVES_BORNE, run_indexer, sync
 from ledger_service.store.books import Books
 
@@ -23,6 +25,7 @@ from pathlib import Path
 from sqlalchemy import Engine, event
 from ledger_service.chain.client import Chain, connect
 from ledger_service.chain.deployment import Deployment
+from ledger_service.domain.units import Period
 from ledger_service.indexer import sync
 from ledger_service.store.books import open_books
 
@@ -193,11 +196,35 @@ def test_a_reorganisation_while_a_range_is_read_is_noticed(county, undisturbed, 
 
 
 def test_a_reorganisation_below_a_range_while_it_is_read_is_noticed(county, undisturbed) -> None:
-    reorganise, answers = county.undoes(30), count()
-    last_range_only = lambda: reorganise() if next(answers) == 3 else None  # noqa: E731 - it reads as a name.
+    undo = county.undoes(3)
+    receipts_end = head_number(county.chain)
+    county.rpc("anvil_mine", hex(20))
+
+    def reorganise_when_the_empty_blocks_are_read() -> None:
+        if reached and reached[-1] == receipts_end:
+            reached.append(0)
+            undo()
+            county.rpc("anvil_mine", hex(60))
+
+    reached: list[int] = []
+    moving = disturbed(county, "eth_getLogs", reorganise_when_the_empty_blocks_are_read)
+    before = receipts_end - county.chain.deployment.first_block + 1
     with county.open_books("books") as books:
-        sync(disturbed(county, "eth_getLogs", last_range_only), books, blocks_per_step=32)
+        sync(moving, books, blocks_per_step=before, on_progress=lambda at, _: reached.append(at))
+        assert 0 in reached
         assert content(books) == undisturbed()
+
+
+def test_income_that_was_undone_is_forgotten_when_its_period_is_closed(county, books, undisturbed) -> None:
+    january = replace(county.carbon.pot, period=Period.parse("2019-01"))
+    snapshot = county.rpc("evm_snapshot")
+    county.receive(january, 1, "UNDONE")
+    sync(county.chain, books)
+    county.rpc("evm_revert", snapshot)
+    county.close(january)
+    county.wait(1)
+    sync(county.chain, books)
+    assert content(books) == undisturbed()
 
 
 def test_a_node_that_keeps_contradicting_itself_is_given_up(county) -> None:
@@ -245,3 +272,14 @@ def test_the_background_indexer_asks_a_silent_node_again_and_stops_when_told(cou
     with county.open_books("books") as books:
         run_indexer(disturbed(county, "eth_blockNumber", be_silent_twice), books, poll_seconds=0.01, stop=stop)
         assert content(books) == undisturbed()
+
+
+def test_the_background_indexer_complains_once_about_what_it_cannot_read_and_goes_on(county, books, caplog) -> None:
+    before = content(books)
+    county.surprise()
+    stop, polls = threading.Event(), count()
+    watched = disturbed(county, "eth_blockNumber", lambda: stop.set() if next(polls) > 5 else None)
+    run_indexer(watched, books, poll_seconds=0.01, stop=stop)
+    assert content(books) == before
+    (complaint,) = caplog.messages
+    assert "Participants" in complaint

@@ -3,9 +3,10 @@
 import pytest
 
 from ledger_service.chain.events import Claimed
+from ledger_service.domain.identifiers import bytes32_of
 from ledger_service.domain.pledges import PledgeState
 from ledger_service.domain.units import Bps, Fen, Kg, Period
-from ledger_service.facts import emitted, pledges
+from ledger_service.facts import emitted, final_rounds, pledges
 from ledger_service.indexer import sync
 from ledger_service.reports.encumbrance import HEADER, encumbrance
 from ledger_service.reports.statement import holder_statement
@@ -99,9 +100,7 @@ def test_what_a_trace_shows_lets_anyone_compute_the_claim_again(county, books) -
         shown = {step.title.en: facts(step) for step in trace_claim(reader, county.registers, claim)}
     income = 64_000_004
     assert shown["claim"]["income of the line then"] == str(Fen(income))
-    before, weight, total = (
-        int(shown["share register"][name].replace(",", "")) for name in ("weight before it", "weight", "total")
-    )
+    before, weight, total = (int(shown["share register"][name].replace(",", "")) for name in PLACE)
     assert claim.event.paid == income * (before + weight) // total - income * before // total
 
 
@@ -125,6 +124,20 @@ def test_every_step_names_the_transaction_to_look_up(county, books) -> None:
         for step in trace_redemption(reader, county.registers, 1):
             receipt = county.chain.w3.eth.get_transaction_receipt(step.transaction)
             assert receipt["blockHash"].to_0x_hex() == step.event.block_hash
+
+
+def test_a_signer_who_said_two_things_stands_behind_neither(county, books) -> None:
+    oracle, two_faced, register = county.of("MonitoringOracle"), county.operator, county.register([5, 6])
+    county.send(oracle.addSigner(bytes32_of("carbon-kg"), two_faced.address, 1), county.committee)
+    for changed in ({}, {"value": 12}):
+        report, signature = county.report(two_faced, "carbon-kg", "pool-2", register, **changed)
+        county.send(oracle.submit(report, signature), county.relayer)
+    identifier = county.measure("carbon-kg", "pool-2", register)
+    sync(county.chain, books)
+    with books.reading() as reader:
+        measured = final_rounds(reader)[identifier]
+    assert measured.candidate.event.value == 11
+    assert {report.event.signer for report in measured.reports} == {each.address for each, _ in county.reporters}
 
 
 # THE HOLDER
@@ -173,18 +186,10 @@ def test_the_books_work_out_the_debt_by_themselves(county, books) -> None:
         sync(county.chain, books)
         with books.reading() as reader:
             ((identifier, pledge),) = pledges(reader).items()
-            now = reader.head().timestamp
-        principal, interest, due = county.of("Pledges").debtOf(identifier).call(block_identifier=reader_number(books))
-        assert (pledge.loan.at(now).principal, pledge.loan.at(now).interest, pledge.due(now)) == (
-            principal,
-            interest,
-            due,
-        )
-
-
-def reader_number(books) -> int:
-    with books.reading() as reader:
-        return reader.head().number
+            head = reader.head()
+        loan, due = pledge.loan.at(head.timestamp), pledge.due(head.timestamp)
+        on_chain = county.of("Pledges").debtOf(identifier).call(block_identifier=head.number)
+        assert [loan.principal, loan.interest, due] == list(on_chain)
 
 
 def test_a_pledge_that_is_repaid_and_released_frees_the_income(county, books) -> None:
