@@ -153,6 +153,7 @@ contract Revenue is IRevenue, Governed {
         uint16 newest = _heads[agreement].versions;
         require(newest != 0, AgreementUnknown(agreement));
         LegKind kind = _legs[agreement][newest][leg].kind;
+        require(kind != LegKind.None, LegMalformed(agreement, leg));
         require(kind == LegKind.Register, WrongLegKind(kind, LegKind.Register));
         LegSource storage source = _sources[agreement][leg];
         IMonitoringOracle.Round memory measured = oracle.finalRound(round);
