@@ -1,5 +1,5 @@
-# Five verbs. Each does all of its own set-up.
-.PHONY: setup demo test bench lint up
+# Few verbs. Each does all of its own set-up.
+.PHONY: setup demo test bench gas lint up
 
 setup:
 	@scripts/setup
@@ -19,3 +19,6 @@ lint:  ## formatters, linters, types, direction of imports
 
 bench: setup  ## speed as ratios, measured in one run
 	@.venv/bin/python -m scripts.bench $(ARGS)
+
+gas: setup  ## gas of every operation at 1,048,576 holders, against the committed snapshot
+	@.venv/bin/python -m scripts.gas --check $(ARGS)

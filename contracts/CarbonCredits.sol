@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Governed} from "./Governed.sol";
 import {ERC1155} from "@openzeppelin/contracts/token/ERC1155/ERC1155.sol";
 import {ICarbonCredits} from "./interfaces/ICarbonCredits.sol";
 import {IMonitoringOracle} from "./interfaces/IMonitoringOracle.sol";
@@ -10,7 +10,7 @@ import {IRevenue} from "./interfaces/IRevenue.sol";
 
 /// @title CarbonCredits
 /// @notice See {ICarbonCredits}.
-contract CarbonCredits is ICarbonCredits, ERC1155, AccessManaged {
+contract CarbonCredits is ICarbonCredits, ERC1155, Governed {
     IParticipants public immutable participants;
     IMonitoringOracle public immutable oracle;
     IRevenue public immutable revenue;
@@ -31,7 +31,7 @@ contract CarbonCredits is ICarbonCredits, ERC1155, AccessManaged {
 
     constructor(address authority, IParticipants participants_, IMonitoringOracle oracle_, IRevenue revenue_)
         ERC1155("")
-        AccessManaged(authority)
+        Governed(authority)
     {
         participants = participants_;
         oracle = oracle_;

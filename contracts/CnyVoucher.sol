@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Governed} from "./Governed.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
@@ -10,7 +10,7 @@ import {IParticipants} from "./interfaces/IParticipants.sol";
 
 /// @title CnyVoucher
 /// @notice See {ICnyVoucher}.
-contract CnyVoucher is ICnyVoucher, ERC20, AccessManaged, EIP712 {
+contract CnyVoucher is ICnyVoucher, ERC20, Governed, EIP712 {
     bytes32 private constant ORDER_TYPEHASH =
         keccak256("RedemptionOrder(address holder,uint256 amount,bytes32 payee,uint256 nonce,uint256 deadline)");
 
@@ -29,7 +29,7 @@ contract CnyVoucher is ICnyVoucher, ERC20, AccessManaged, EIP712 {
 
     constructor(address authority, IParticipants participants_, address revenue_)
         ERC20("Gongsheng CNY voucher", "CNYV")
-        AccessManaged(authority)
+        Governed(authority)
         EIP712("Gongsheng CnyVoucher", "1")
     {
         participants = participants_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Governed} from "./Governed.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignedMath} from "@openzeppelin/contracts/utils/math/SignedMath.sol";
@@ -9,7 +9,7 @@ import {IMonitoringOracle} from "./interfaces/IMonitoringOracle.sol";
 
 /// @title MonitoringOracle
 /// @notice See {IMonitoringOracle}.
-contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
+contract MonitoringOracle is IMonitoringOracle, Governed, EIP712 {
     /// @dev The votes for one result: how many in each group (8 bits each, group 1 lowest), and the most careful of their
     /// times. Invariant: the sum over `byGroup` is the number of signers whose `_voteOf` is this result.
     struct Tally {
@@ -53,7 +53,7 @@ contract MonitoringOracle is IMonitoringOracle, AccessManaged, EIP712 {
     mapping(bytes32 result => Tally) private _tallies;
     mapping(bytes32 feed => mapping(bytes32 subject => FinalPeriod[])) private _finalPeriods;
 
-    constructor(address authority) AccessManaged(authority) EIP712("Gongsheng MonitoringOracle", "1") {}
+    constructor(address authority) Governed(authority) EIP712("Gongsheng MonitoringOracle", "1") {}
 
     /* RULES AND SIGNERS */
 

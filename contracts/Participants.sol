@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Governed} from "./Governed.sol";
 import {IParticipants} from "./interfaces/IParticipants.sol";
 
 /// @title Participants
 /// @notice See {IParticipants}.
-contract Participants is IParticipants, AccessManaged {
+contract Participants is IParticipants, Governed {
     /* STORAGE */
 
     mapping(address account => Participant) private _participants;
 
-    constructor(address authority) AccessManaged(authority) {}
+    constructor(address authority) Governed(authority) {}
 
     /* ADMISSION */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Governed} from "./Governed.sol";
 import {ICnyVoucher} from "./interfaces/ICnyVoucher.sol";
 import {IMonitoringOracle} from "./interfaces/IMonitoringOracle.sol";
 import {IPledges} from "./interfaces/IPledges.sol";
@@ -13,7 +13,7 @@ import {Shares} from "./libraries/Shares.sol";
 
 /// @title Revenue
 /// @notice See {IRevenue}.
-contract Revenue is IRevenue, AccessManaged {
+contract Revenue is IRevenue, Governed {
     uint256 private constant BPS = 10_000;
     uint256 private constant MAXIMUM_LEGS = 16;
 
@@ -32,25 +32,50 @@ contract Revenue is IRevenue, AccessManaged {
         bytes32 subject;
     }
 
+    /// @dev A published version. Its legs are numbered from 0.
+    struct Version {
+        uint64 effectiveFrom;
+        uint8 legs;
+    }
+
+    /// @dev The newest version, all that a receipt usually needs in one slot.
+    struct Head {
+        uint16 versions;
+        uint64 effectiveFrom;
+    }
+
+    /// @dev Income of one version in one period. Invariant: closed only if `_isClosed` says so too.
+    struct Income {
+        uint240 received;
+        bool isClosed;
+    }
+
+    /// @dev What a line is owed so far, and by which of the two rules its holders share it.
+    struct Owed {
+        uint256 income;
+        bool isClosed;
+    }
+
     ICnyVoucher public immutable voucher;
     IMonitoringOracle public immutable oracle;
     IPledges public immutable pledges;
 
     /* STORAGE */
 
-    /// @dev When each version comes into force, ascending; version v is at index v - 1.
-    mapping(bytes32 agreement => uint64[]) private _effectiveFrom;
-    mapping(bytes32 agreement => mapping(uint16 version => LegShare[])) private _legs;
-    mapping(bytes32 agreement => LegSource[]) private _sources;
+    mapping(bytes32 agreement => Head) private _heads;
+    /// @dev Numbered from 1. Invariant: later versions take effect later and have no fewer legs.
+    mapping(bytes32 agreement => mapping(uint16 version => Version)) private _versions;
+    mapping(bytes32 agreement => mapping(uint16 version => mapping(uint256 leg => LegShare))) private _legs;
+    mapping(bytes32 agreement => mapping(uint256 leg => LegSource)) private _sources;
     mapping(bytes32 agreement => mapping(uint8 leg => mapping(Period => Register))) private _registers;
-    mapping(bytes32 agreement => mapping(uint16 version => mapping(Period => uint256))) private _received;
+    mapping(bytes32 agreement => mapping(uint16 version => mapping(Period => Income))) private _income;
     mapping(bytes32 agreement => mapping(Period => bool)) private _isClosed;
     /// @dev Invariant: never falls; the sum over all leaves <= the line's income, and equal to it once closed and all claimed.
     mapping(bytes32 line => mapping(uint256 index => uint256)) private _paid;
     mapping(address account => uint256) private _setAside;
 
     constructor(address authority, ICnyVoucher voucher_, IMonitoringOracle oracle_, IPledges pledges_)
-        AccessManaged(authority)
+        Governed(authority)
     {
         voucher = voucher_;
         oracle = oracle_;
@@ -66,42 +91,48 @@ contract Revenue is IRevenue, AccessManaged {
         returns (uint16 version)
     {
         require(agreement != 0, AgreementUnknown(agreement));
-        uint64[] storage versions = _effectiveFrom[agreement];
-        require(legs.length != 0 && legs.length <= MAXIMUM_LEGS, LegCount(agreement, legs.length));
+        Head memory head = _heads[agreement];
+        uint256 previousLegs = _versions[agreement][head.versions].legs;
+        require(
+            legs.length != 0 && legs.length >= previousLegs && legs.length <= MAXIMUM_LEGS,
+            LegCount(agreement, legs.length)
+        );
         // The first version may look back, so that an agreement signed on paper covers income since; a later one may not
         // change how income that may have arrived already is split.
-        if (versions.length != 0) {
-            uint256 last = versions[versions.length - 1];
-            uint256 earliest = last >= block.timestamp ? last + 1 : block.timestamp;
+        if (head.versions != 0) {
+            uint256 earliest = head.effectiveFrom >= block.timestamp ? head.effectiveFrom + 1 : block.timestamp;
             require(effectiveFrom >= earliest, EffectiveTooEarly(effectiveFrom, earliest));
         }
 
-        versions.push(effectiveFrom);
-        version = uint16(versions.length);
-        LegSource[] storage sources = _sources[agreement];
-        require(legs.length >= sources.length, LegCount(agreement, legs.length));
-        LegShare[] storage previous = _legs[agreement][version - 1];
-        LegShare[] storage shares = _legs[agreement][version];
+        version = head.versions + 1;
+        _heads[agreement] = Head({versions: version, effectiveFrom: effectiveFrom});
+        _versions[agreement][version] = Version({effectiveFrom: effectiveFrom, legs: uint8(legs.length)});
         uint256 before = 0;
         for (uint256 i = 0; i < legs.length; i++) {
             Leg calldata leg = legs[i];
             _requireWellFormed(agreement, i, leg);
-            LegSource memory source = LegSource({purpose: leg.purpose, feed: leg.feed, subject: leg.subject});
-            if (i < sources.length) {
-                require(
-                    leg.kind == previous[i].kind && leg.account == previous[i].account
-                        && keccak256(abi.encode(source)) == keccak256(abi.encode(sources[i])),
-                    LegChanged(agreement, i)
-                );
+            if (i < previousLegs) {
+                _requireUnchanged(agreement, head.versions, i, leg);
             } else {
-                sources.push(source);
+                _sources[agreement][i] = LegSource({purpose: leg.purpose, feed: leg.feed, subject: leg.subject});
             }
             require(before + leg.bps <= BPS, SharesDoNotAddUp(agreement, before + leg.bps));
-            shares.push(LegShare({kind: leg.kind, before: uint16(before), bps: leg.bps, account: leg.account}));
+            _legs[agreement][version][i] =
+                LegShare({kind: leg.kind, before: uint16(before), bps: leg.bps, account: leg.account});
             before += leg.bps;
         }
         require(before == BPS, SharesDoNotAddUp(agreement, before));
         emit AgreementPublished(agreement, version, effectiveFrom, legs, msg.sender);
+    }
+
+    function _requireUnchanged(bytes32 agreement, uint16 previous, uint256 i, Leg calldata leg) private view {
+        LegShare storage share = _legs[agreement][previous][i];
+        LegSource storage source = _sources[agreement][i];
+        require(
+            leg.kind == share.kind && leg.account == share.account && leg.purpose == source.purpose
+                && leg.feed == source.feed && leg.subject == source.subject,
+            LegChanged(agreement, i)
+        );
     }
 
     function _requireWellFormed(bytes32 agreement, uint256 i, Leg calldata leg) private pure {
@@ -119,11 +150,11 @@ contract Revenue is IRevenue, AccessManaged {
 
     /// @inheritdoc IRevenue
     function openRegister(bytes32 agreement, uint8 leg, bytes32 round) external {
-        uint256 versions = _effectiveFrom[agreement].length;
-        require(versions != 0, AgreementUnknown(agreement));
-        LegShare[] storage shares = _legs[agreement][uint16(versions)];
-        require(leg < shares.length, LegMalformed(agreement, leg));
-        require(shares[leg].kind == LegKind.Register, WrongLegKind(shares[leg].kind, LegKind.Register));
+        uint16 newest = _heads[agreement].versions;
+        require(newest != 0, AgreementUnknown(agreement));
+        LegKind kind = _legs[agreement][newest][leg].kind;
+        require(kind != LegKind.None, LegMalformed(agreement, leg));
+        require(kind == LegKind.Register, WrongLegKind(kind, LegKind.Register));
         LegSource storage source = _sources[agreement][leg];
         IMonitoringOracle.Round memory measured = oracle.finalRound(round);
         require(
@@ -156,11 +187,18 @@ contract Revenue is IRevenue, AccessManaged {
     {
         Period current = Months.containing(block.timestamp);
         require(!(period > current), PeriodInFuture(period, current));
-        require(!_isClosed[agreement][period], ClosedAlready(agreement, period));
         uint16 version = versionAt(agreement, block.timestamp);
+        Income storage income = _income[agreement][version][period];
+        // A version that was published after the period closed has no mark of its own yet.
+        require(
+            !income.isClosed && (income.received != 0 || !_isClosed[agreement][period]),
+            ClosedAlready(agreement, period)
+        );
 
-        uint256 received = _received[agreement][version][period] + amount;
-        _received[agreement][version][period] = received;
+        // The voucher refuses a supply of 2^88, so no income is ever as wide as this.
+        require(amount <= type(uint128).max, AmountTooLarge(amount, type(uint128).max));
+        uint256 received = income.received + amount;
+        income.received = uint240(received);
         emit IncomeReceived(agreement, period, bankReference, version, amount, received, msg.sender);
 
         voucher.mintIncome(amount, bankReference, msg.sender);
@@ -168,16 +206,18 @@ contract Revenue is IRevenue, AccessManaged {
 
     /// @inheritdoc IRevenue
     function closePeriod(bytes32 agreement, Period period) external restricted {
-        uint256 versions = _effectiveFrom[agreement].length;
+        uint16 versions = _heads[agreement].versions;
         require(versions != 0, AgreementUnknown(agreement));
         require(!_isClosed[agreement][period], ClosedAlready(agreement, period));
         // Without its register, what a leg received could never be claimed again.
         for (uint16 version = 1; version <= versions; version++) {
-            if (_received[agreement][version][period] == 0) continue;
-            LegShare[] storage shares = _legs[agreement][version];
-            for (uint8 leg = 0; leg < shares.length; leg++) {
+            Income storage income = _income[agreement][version][period];
+            if (income.received == 0) continue;
+            income.isClosed = true;
+            for (uint8 leg = 0; leg < _versions[agreement][version].legs; leg++) {
                 require(
-                    shares[leg].kind != LegKind.Register || _registers[agreement][leg][period].round != 0,
+                    _legs[agreement][version][leg].kind != LegKind.Register
+                        || _registers[agreement][leg][period].round != 0,
                     RegisterMissing(agreement, leg, period)
                 );
             }
@@ -191,7 +231,7 @@ contract Revenue is IRevenue, AccessManaged {
     /// @inheritdoc IRevenue
     function claim(Line calldata line, Leaf calldata leaf, bytes calldata proof) external returns (uint256 amount) {
         bytes32 id = lineId(line);
-        amount = _claim(line, id, lineIncome(line), leaf, proof);
+        amount = _claim(line, id, _owedTo(line), leaf, proof);
         require(amount != 0, NothingToClaim(id, leaf.index));
     }
 
@@ -202,17 +242,17 @@ contract Revenue is IRevenue, AccessManaged {
     {
         require(leaves.length == proofs.length, LengthMismatch(leaves.length, proofs.length));
         bytes32 id = lineId(line);
-        uint256 income = lineIncome(line);
+        Owed memory owed = _owedTo(line);
         for (uint256 i = 0; i < leaves.length; i++) {
-            amount += _claim(line, id, income, leaves[i], proofs[i]);
+            amount += _claim(line, id, owed, leaves[i], proofs[i]);
         }
     }
 
-    function _claim(Line calldata line, bytes32 id, uint256 income, Leaf calldata leaf, bytes calldata proof)
+    function _claim(Line calldata line, bytes32 id, Owed memory owed, Leaf calldata leaf, bytes calldata proof)
         private
         returns (uint256 amount)
     {
-        uint256 entitled = _entitled(line, income, leaf, proof);
+        uint256 entitled = _entitled(line, owed, leaf, proof);
         uint256 already = _paid[id][leaf.index];
         if (entitled <= already) return 0;
 
@@ -225,10 +265,10 @@ contract Revenue is IRevenue, AccessManaged {
 
     /// @inheritdoc IRevenue
     function collect(Line calldata line) external returns (uint256 amount) {
-        LegShare storage share = _share(line);
+        LegShare memory share = _share(line);
         require(share.kind == LegKind.Account, WrongLegKind(share.kind, LegKind.Account));
         bytes32 id = lineId(line);
-        uint256 entitled = lineIncome(line);
+        uint256 entitled = _owedTo(line).income;
         uint256 already = _paid[id][0];
         require(entitled > already, NothingToCollect(id));
 
@@ -279,22 +319,21 @@ contract Revenue is IRevenue, AccessManaged {
 
     /* ENTITLEMENT */
 
-    function _share(Line calldata line) private view returns (LegShare storage) {
-        LegShare[] storage shares = _legs[line.agreement][line.version];
-        require(line.leg < shares.length, LineUnknown(line));
-        return shares[line.leg];
+    function _share(Line calldata line) private view returns (LegShare memory share) {
+        share = _legs[line.agreement][line.version][line.leg];
+        require(share.kind != LegKind.None, LineUnknown(line));
     }
 
-    /// @inheritdoc IRevenue
-    function lineIncome(Line calldata line) public view returns (uint256) {
+    function _owedTo(Line calldata line) private view returns (Owed memory owed) {
         LegShare memory share = _share(line);
-        uint256 received = _received[line.agreement][line.version][line.period];
-        return _isClosed[line.agreement][line.period]
-            ? Shares.entitledClosed(received, share.before, share.bps, BPS)
-            : Shares.entitledOpenDown(received, share.bps, BPS);
+        Income memory income = _income[line.agreement][line.version][line.period];
+        owed.isClosed = income.isClosed;
+        owed.income = income.isClosed
+            ? Shares.entitledClosed(income.received, share.before, share.bps, BPS)
+            : Shares.entitledOpenDown(income.received, share.bps, BPS);
     }
 
-    function _entitled(Line calldata line, uint256 income, Leaf calldata leaf, bytes calldata proof)
+    function _entitled(Line calldata line, Owed memory owed, Leaf calldata leaf, bytes calldata proof)
         private
         view
         returns (uint256)
@@ -305,26 +344,27 @@ contract Revenue is IRevenue, AccessManaged {
         (uint256 before, uint256 total) =
             MerkleSum.verify(root, register.count, leaf.index, leaf.account, leaf.weight, proof);
         require(total == register.total, RegisterTotal(total, register.total));
-        return _isClosed[line.agreement][line.period]
-            ? Shares.entitledClosed(income, before, leaf.weight, total)
-            : Shares.entitledOpenDown(income, leaf.weight, total);
+        return owed.isClosed
+            ? Shares.entitledClosed(owed.income, before, leaf.weight, total)
+            : Shares.entitledOpenDown(owed.income, leaf.weight, total);
     }
 
     /* VIEWS */
 
     /// @inheritdoc IRevenue
     function versionCount(bytes32 agreement) external view returns (uint16) {
-        return uint16(_effectiveFrom[agreement].length);
+        return _heads[agreement].versions;
     }
 
     /// @inheritdoc IRevenue
     function versionAt(bytes32 agreement, uint256 timestamp) public view returns (uint16) {
-        uint64[] storage versions = _effectiveFrom[agreement];
-        require(versions.length != 0, AgreementUnknown(agreement));
-        for (uint256 version = versions.length; version > 0; version--) {
-            if (versions[version - 1] <= timestamp) return uint16(version);
+        Head memory head = _heads[agreement];
+        require(head.versions != 0, AgreementUnknown(agreement));
+        if (head.effectiveFrom <= timestamp) return head.versions;
+        for (uint16 version = head.versions - 1; version > 0; version--) {
+            if (_versions[agreement][version].effectiveFrom <= timestamp) return version;
         }
-        revert AgreementNotInForce(agreement, versions[0], timestamp);
+        revert AgreementNotInForce(agreement, _versions[agreement][1].effectiveFrom, timestamp);
     }
 
     /// @inheritdoc IRevenue
@@ -333,16 +373,17 @@ contract Revenue is IRevenue, AccessManaged {
         view
         returns (uint64 effectiveFrom, Leg[] memory legs)
     {
-        LegShare[] storage shares = _legs[agreement][version];
-        require(shares.length != 0, AgreementUnknown(agreement));
-        effectiveFrom = _effectiveFrom[agreement][version - 1];
-        legs = new Leg[](shares.length);
-        for (uint256 i = 0; i < shares.length; i++) {
+        Version memory published = _versions[agreement][version];
+        require(published.legs != 0, AgreementUnknown(agreement));
+        effectiveFrom = published.effectiveFrom;
+        legs = new Leg[](published.legs);
+        for (uint256 i = 0; i < legs.length; i++) {
+            LegShare storage share = _legs[agreement][version][i];
             LegSource storage source = _sources[agreement][i];
             legs[i] = Leg({
-                kind: shares[i].kind,
-                bps: shares[i].bps,
-                account: shares[i].account,
+                kind: share.kind,
+                bps: share.bps,
+                account: share.account,
                 purpose: source.purpose,
                 feed: source.feed,
                 subject: source.subject
@@ -357,12 +398,17 @@ contract Revenue is IRevenue, AccessManaged {
 
     /// @inheritdoc IRevenue
     function receivedOf(bytes32 agreement, uint16 version, Period period) external view returns (uint256) {
-        return _received[agreement][version][period];
+        return _income[agreement][version][period].received;
     }
 
     /// @inheritdoc IRevenue
     function isClosed(bytes32 agreement, Period period) external view returns (bool) {
         return _isClosed[agreement][period];
+    }
+
+    /// @inheritdoc IRevenue
+    function lineIncome(Line calldata line) external view returns (uint256) {
+        return _owedTo(line).income;
     }
 
     /// @inheritdoc IRevenue
@@ -372,7 +418,7 @@ contract Revenue is IRevenue, AccessManaged {
 
     /// @inheritdoc IRevenue
     function entitledOf(Line calldata line, Leaf calldata leaf, bytes calldata proof) external view returns (uint256) {
-        return _entitled(line, lineIncome(line), leaf, proof);
+        return _entitled(line, _owedTo(line), leaf, proof);
     }
 
     /// @inheritdoc IRevenue

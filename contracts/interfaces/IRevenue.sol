@@ -120,6 +120,7 @@ interface IRevenue {
     /// @notice Thrown when a proof's sums do not add up to the register's total.
     error RegisterTotal(uint256 computed, uint256 total);
     error PeriodInFuture(Period period, Period current);
+    error AmountTooLarge(uint256 amount, uint256 maximum);
     error ClosedAlready(bytes32 agreement, Period period);
     error NothingToClaim(bytes32 line, uint256 index);
     error NothingToCollect(bytes32 line);

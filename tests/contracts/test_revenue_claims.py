@@ -198,7 +198,7 @@ def test_an_index_outside_the_register_is_refused(received, present, suppliers, 
 @pytest.mark.parametrize(
     ("cut", "given", "expected"),
     [
-        (lambda proof: proof[:0], 0, STEP),
+        (lambda proof: proof[:0], 0, 3 * STEP),
         (lambda proof: proof[:-1], 3 * STEP - 1, 3 * STEP),
         (lambda proof: proof[:-STEP], 2 * STEP, 3 * STEP),
         (lambda proof: proof + b"\0", 3 * STEP + 1, 3 * STEP),

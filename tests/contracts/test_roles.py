@@ -131,12 +131,12 @@ def test_nobody_stands_above_the_parties_of_a_pledge(contracts):
     assert "setAuthority" not in writing_functions(contracts["Pledges"])
 
 
-def test_nobody_but_the_authority_itself_hands_a_contract_to_another(authority, contracts, committee):
+def test_nobody_hands_a_contract_to_another_authority(authority, contracts, committee):
     for name, contract in contracts.items():
         if name == "Pledges":
             continue
         assert contract.authority() == authority
-        with refused("AccessManagedUnauthorized", caller=committee):
+        with refused("AuthorityFixed", authority=authority):
             contract.setAuthority(committee, {"from": committee})
 
 
@@ -192,14 +192,21 @@ def test_the_committee_changes_officers_only_after_its_delay(authority, clock, c
     assert tuple(authority.hasRole(ROLES["guardian"], auditor)) == (True, 0)
 
 
-def test_no_contract_is_handed_to_an_account_without_code(authority, deployed, clock, committee, auditor):
-    change = authority.updateAuthority.encode_input(deployed.revenue, auditor)
+def test_the_committee_cannot_hand_a_contract_to_another_authority_after_its_delay(
+    authority, deployed, clock, committee
+):
+    change = authority.updateAuthority.encode_input(deployed.revenue, deployed.voucher)
     authority.schedule(authority, change, 0, {"from": committee})
     clock.after(DELAY)
-    with refused("AccessManagedInvalidAuthority", authority=auditor):
-        authority.updateAuthority(deployed.revenue, auditor, {"from": committee})
+    with refused("AuthorityFixed", authority=authority):
+        authority.updateAuthority(deployed.revenue, deployed.voucher, {"from": committee})
     assert deployed.revenue.authority() == authority
     assert deployed.revenue.isConsumingScheduledOp() == "0x00000000"
+
+
+def test_no_contract_is_governed_by_an_account_without_code(deployed, auditor, Participants):
+    with refused("AccessManagedInvalidAuthority", authority=auditor):
+        Participants.deploy(auditor, {"from": auditor})
 
 
 # DELAY
