@@ -145,7 +145,7 @@ fn holders_of_a_register_share_the_income_of_its_leg() {
         let legs = list(&case["legs"], narrow);
         let weights = list(&case["weights"], narrow);
         let accounts: Vec<Account> = (0..weights.len()).map(|_| [1; 20]).collect();
-        let register = Register::new(&accounts, &weights).unwrap();
+        let register = Register::new(&accounts, weights.as_slice()).unwrap();
         let leg: usize = text(&case["leg"]).parse().unwrap();
         let shared = |stage| {
             let income = shares(narrow(&case["received"]), &legs, stage).unwrap()[leg];
@@ -178,7 +178,7 @@ fn refused_claims_are_refused_for_their_reason() {
 #[test]
 fn refused_registers_are_refused() {
     check(&cases("register.json", "refused_registers"), &["error"], |case| {
-        is_refused(case, Register::new(&list(&case["accounts"], array), &list(&case["weights"], wide)))
+        is_refused(case, Register::new(&list(&case["accounts"], array), list(&case["weights"], wide).as_slice()))
     });
 }
 
@@ -186,7 +186,7 @@ fn refused_registers_are_refused() {
 fn registers_have_the_root_and_the_total_of_their_leaves() {
     let promises = ["root", "total", "count", "accounts", "weights"];
     check(&cases("register.json", "registers"), &promises, |case| {
-        let built = Register::new(&list(&case["accounts"], array), &list(&case["weights"], wide));
+        let built = Register::new(&list(&case["accounts"], array), list(&case["weights"], wide).as_slice());
         built.is_ok_and(|register| {
             register.root() == array(&case["root"])
                 && register.total() == wide(&case["total"])
@@ -198,7 +198,7 @@ fn registers_have_the_root_and_the_total_of_their_leaves() {
 #[test]
 fn proofs_are_built_and_verified() {
     for case in cases("register.json", "registers") {
-        let register = Register::new(&list(&case["accounts"], array), &list(&case["weights"], wide)).unwrap();
+        let register = Register::new(&list(&case["accounts"], array), list(&case["weights"], wide).as_slice()).unwrap();
         let claims = list(&case["proofs"], |proof| {
             let index = text(&proof["index"]).parse::<usize>().unwrap();
             let mut claim = proof.clone();
