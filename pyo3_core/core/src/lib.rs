@@ -8,9 +8,11 @@
 
 pub mod allocate;
 mod error;
+mod fraction;
 pub mod keccak;
 pub mod liens;
 pub mod register;
+pub mod settle;
 pub mod shares;
 mod tree;
 

@@ -277,8 +277,12 @@ impl<'a> Tree<'a> {
     pub fn statements(&self, income: u64, stage: Stage) -> Vec<u64> {
         let total = self.total();
         match self.weights {
-            Weights::Narrow(weights) => shares::column(income, weights.iter().copied().map(u128::from), total, stage),
-            Weights::Wide(weights) => shares::column(income, weights.iter().copied(), total, stage),
+            Weights::Narrow(weights) => {
+                let mut statements = vec![0; weights.len()];
+                shares::share(income, weights, total, stage, 1, &mut statements).expect("the total is theirs");
+                statements
+            }
+            Weights::Wide(weights) => shares::wide_column(income, weights, total, stage),
         }
     }
 

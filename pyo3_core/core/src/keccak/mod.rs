@@ -231,7 +231,7 @@ mod tests {
     fn hashes_of_every_length_are_those_of_another_implementation() {
         use sha3::Digest;
         let data: Vec<u8> = (0..=255).cycle().take(600).collect();
-        for length in 0..data.len() {
+        for length in (0..data.len()).step_by(if cfg!(miri) { 137 } else { 1 }) {
             let other: [u8; 32] = sha3::Keccak256::digest(&data[..length]).into();
             assert_eq!(keccak256(&data[..length]), other, "{length} bytes");
         }
