@@ -44,6 +44,8 @@ pub enum Error {
         /// The length it has.
         actual: u64,
     },
+    /// A file does not begin like one of a register.
+    NotARegister,
     /// A row names something that is not there.
     OutOfRange {
         /// What is named.
@@ -120,6 +122,7 @@ impl fmt::Display for Error {
             Self::SumOverflow { left, right } => write!(f, "{left} + {right} is above {}", u128::MAX),
             Self::ZeroAccount { index } => write!(f, "leaf {index} belongs to the zero account"),
             Self::LengthMismatch { what, expected, actual } => write!(f, "{what}: expected {expected}, got {actual}"),
+            Self::NotARegister => f.write_str("the file is not one of a register"),
             Self::OutOfRange { what, index, value, limit } => {
                 write!(f, "the {what} of row {index} is {value}, which is not below {limit}")
             }

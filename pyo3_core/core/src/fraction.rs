@@ -68,11 +68,9 @@ impl Parts {
 
 /// `floor(fraction * x / 2^128)`.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "the innermost operation of every column")]
-#[expect(clippy::cast_possible_truncation, reason = "the fraction is below one, so its part of x is below 2^64")]
 pub(crate) fn scale(high: u64, low: u64, x: u64) -> u64 {
     let upper = u128::from(high) * u128::from(x);
-    let lower = u128::from(low) * u128::from(x) >> 64;
+    let lower = (u128::from(low) * u128::from(x)) >> 64;
     // Both together are below 2^128: high * x + lower < (2^64 - 1) * 2^64.
     (upper.wrapping_add(lower) >> 64) as u64
 }

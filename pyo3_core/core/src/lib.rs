@@ -11,9 +11,11 @@ mod error;
 mod fraction;
 pub mod keccak;
 pub mod liens;
+pub mod openzeppelin;
 pub mod register;
 pub mod settle;
 pub mod shares;
+pub mod stored;
 mod tree;
 
 pub use allocate::allocate;

@@ -207,6 +207,49 @@ impl<'a> Tree<'a> {
         Ok(Self { accounts, weights, nodes, top })
     }
 
+    /// Takes up a register in which the leaves `changed` are new, and makes the nodes above them again. Where this fails,
+    /// the nodes mean nothing.
+    ///
+    /// # Errors
+    /// As for [`Tree::build`], and [`Error::NoSuchLeaf`].
+    pub fn refresh(
+        accounts: &'a [Account],
+        weights: impl Into<Weights<'a>>,
+        nodes: &'a mut [u64],
+        changed: &[u64],
+    ) -> Result<Self, Error> {
+        let weights = weights.into();
+        require_lengths(accounts, &weights, nodes)?;
+        let mut positions = Vec::with_capacity(changed.len());
+        for &index in changed {
+            let position = usize::try_from(index).ok().filter(|&position| position < accounts.len());
+            let position = position.ok_or(Error::NoSuchLeaf { index, count: accounts.len() as u64 })?;
+            refuse_zero_account(&accounts[position..=position], index)?;
+            positions.push(position);
+        }
+        positions.sort_unstable();
+        let leaf = |position: usize| tree::leaf_node(&accounts[position], weights.at(position));
+        tree::refresh(accounts.len(), positions, leaf, nodes.as_chunks_mut().0)?;
+        Self::open(accounts, weights, nodes)
+    }
+
+    /// The proofs of many leaves, one after the other, and where each begins, the end of the last included.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchLeaf`].
+    pub fn proofs(&self, indices: &[u64]) -> Result<(Vec<u8>, Vec<u64>), Error> {
+        let mut offsets = Vec::with_capacity(indices.len() + 1);
+        let mut proofs = Vec::with_capacity(indices.len() * STEP_BYTES * tree::levels(self.accounts.len()));
+        for &index in indices {
+            offsets.push(proofs.len() as u64);
+            for step in self.steps(self.position(index)?) {
+                proofs.extend_from_slice(&step);
+            }
+        }
+        offsets.push(proofs.len() as u64);
+        Ok((proofs, offsets))
+    }
+
     /// Computes every node again, into `nodes`, and tells whether they are the same.
     ///
     /// # Errors
@@ -262,18 +305,25 @@ impl<'a> Tree<'a> {
     /// # Errors
     /// [`Error::NoSuchLeaf`].
     pub fn proof(&self, index: u64) -> Result<Vec<u8>, Error> {
-        let position = self.position(index)?;
-        let siblings = self.siblings(position).map(|(_, level, sibling)| match level {
-            Some(level) => tree::node(level, sibling),
-            None => tree::leaf_node(&self.accounts[sibling], self.weights.at(sibling)),
-        });
-        Ok(siblings.flat_map(Node::to_step).collect())
+        Ok(self.steps(self.position(index)?).flatten().collect())
+    }
+
+    /// The steps of the proof of the leaf at `position`.
+    fn steps(&self, position: usize) -> impl Iterator<Item = [u8; STEP_BYTES]> {
+        self.siblings(position).map(|(_, level, sibling)| {
+            let node = match level {
+                Some(level) => tree::node(level, sibling),
+                None => tree::leaf_node(&self.accounts[sibling], self.weights.at(sibling)),
+            };
+            node.to_step()
+        })
     }
 
     /// What every leaf is entitled to of the `income` of the register's leg.
     ///
     /// Once closed, the figures add up to exactly the income.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "the weights are exactly their total")]
     pub fn statements(&self, income: u64, stage: Stage) -> Vec<u64> {
         let total = self.total();
         match self.weights {

@@ -82,7 +82,6 @@ struct Split<'a> {
 
 /// `floor(amount * end / 10000)` for an amount that is `whole * 10000 + rest`; the second product is below 10^8.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "the innermost operation")]
 fn part_of(whole: u64, rest: u64, end: u64) -> u64 {
     whole * end + rest * end / 10_000
 }
@@ -126,7 +125,6 @@ impl Work for Split<'_> {
 ///
 /// # Errors
 /// [`Error::LengthMismatch`], [`Error::OutOfRange`] if a line names an account that is not there.
-#[expect(clippy::missing_panics_doc, reason = "lines in memory are fewer than what overflows")]
 pub fn net(account: &[u32], amounts: &[i64], nets: &mut [[u64; 2]]) -> Result<(), Error> {
     require_length("amounts", account.len(), amounts.len())?;
     // The low word of each net is kept by itself: half the memory to jump about in. The high words are hardly touched.

@@ -99,6 +99,7 @@ pub fn sum(column: &[u64]) -> u128 {
 /// # Errors
 /// [`Error::TotalIsZero`], [`Error::WeightAboveTotal`] if the weights add up to more than `total`,
 /// [`Error::LengthMismatch`].
+#[expect(clippy::missing_panics_doc, reason = "neither adding up nor sharing panics")]
 pub fn share(
     income: u64,
     weights: &[u64],
@@ -122,12 +123,12 @@ pub fn share(
                 end - sum
             })
             .collect();
-        let shards = weights.chunks(each).zip(shares.chunks_mut(each)).zip(starts);
-        let shards = shards.map(|((weights, shares), before)| {
+        let columns = weights.chunks(each).zip(shares.chunks_mut(each)).zip(starts);
+        let running = columns.map(|((weights, shares), before)| {
             scope.spawn(move || share_from(income, before, weights, total, stage, shares))
         });
-        let shards: Vec<_> = shards.collect();
-        shards.into_iter().try_for_each(|shard| shard.join().expect("sharing does not panic"))
+        let running: Vec<_> = running.collect();
+        running.into_iter().try_for_each(|shard| shard.join().expect("sharing does not panic"))
     })
 }
 
@@ -185,7 +186,6 @@ impl Column<'_> {
     /// Fills the shares from parts of 64 bits. Returns whether the slices lie within the total; if not, what was filled in
     /// means nothing.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "one loop for each kind of part")]
     fn fill_narrow(self, total: u128, part: impl Fn(u64) -> u64) -> bool {
         let rows = self.shares.iter_mut().zip(self.weights);
         let mut end = narrow(self.before);

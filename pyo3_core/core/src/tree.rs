@@ -5,6 +5,7 @@
 //! follow each other from the parents of the leaves to the top. The leaves are not stored: their hashes are computed
 //! again where a proof needs one.
 
+use crate::Error;
 use crate::keccak::{Kernel, Lanes, Work};
 use crate::register::{Account, Leaf, Node};
 
@@ -153,8 +154,8 @@ fn hash_into<const N: usize, const M: usize, K: Kernel<N>>(
     first: usize,
 ) {
     let hash = kernel.hash(message);
-    for word in 0..HASH_WORDS {
-        kernel.store(hash[word], lanes_mut(block, NODES * word + first));
+    for (word, words) in hash.into_iter().enumerate() {
+        kernel.store(words, lanes_mut(block, NODES * word + first));
     }
 }
 
@@ -374,8 +375,7 @@ pub(crate) fn build_units<W: Copy + Into<u128> + Sync>(
     })
 }
 
-/// Makes all levels from `height` on, when those below are made as far as whole units reach; `leaves` are the blocks of
-/// the leaves behind the last whole unit.
+/// Makes all levels, when those of whole units are made; `leaves` are the blocks of the leaves behind the last whole unit.
 pub(crate) fn build_rest(count: usize, leaves: &[Block], all: &mut [Block], lanes: Lanes) -> Found {
     let mut found = Found::default();
     let whole = count / UNIT * UNIT;
@@ -392,6 +392,42 @@ pub(crate) fn build_rest(count: usize, leaves: &[Block], all: &mut [Block], lane
         (below, rest) = (level, above);
     }
     found
+}
+
+/// The level at `height` behind what is made above the first `made` of `count` leaves, from the `children` behind it.
+pub(crate) fn level(count: usize, made: usize, height: usize, children: &[Block], lanes: Lanes) -> Vec<Block> {
+    let mut parents = vec![EMPTY; blocks_at(count, height) - (made >> height) / NODES];
+    let count = nodes_at(count, height - 1) - (made >> (height - 1));
+    lanes.run(Level { children, count, parents: &mut parents });
+    parents
+}
+
+/// Makes the nodes above the leaves `changed` again, one by one.
+pub(crate) fn refresh(
+    count: usize,
+    mut changed: Vec<usize>,
+    leaf: impl Fn(usize) -> Node,
+    nodes: &mut [Block],
+) -> Result<(), Error> {
+    let mut rest = nodes;
+    let mut below: &[Block] = &[];
+    for height in 1..=levels(count) {
+        let (level, above) = rest.split_at_mut(blocks_at(count, height));
+        for position in &mut changed {
+            *position /= 2;
+        }
+        changed.dedup();
+        let child = |position: usize| if height == 1 { leaf(position) } else { node(below, position) };
+        for &position in &changed {
+            let mut node = child(2 * position);
+            if 2 * position + 1 < nodes_at(count, height - 1) {
+                node = Node::parent(&node, &child(2 * position + 1))?;
+            }
+            set_node(level, position, &node);
+        }
+        (below, rest) = (level, above);
+    }
+    Ok(())
 }
 
 /// The blocks of fewer leaves than a unit.

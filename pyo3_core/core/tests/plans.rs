@@ -1,6 +1,7 @@
 //! A register does not depend on how it was built: on the lanes, the threads, or the shards.
 
 use gongsheng_core::register::Node;
+use gongsheng_core::stored::{Layout, Stream};
 use gongsheng_core::{Account, Error, Lanes, Leaf, Part, Plan, Register, Tree, node_words};
 use proptest::prelude::*;
 
@@ -101,6 +102,76 @@ proptest! {
         let (top, leaves) = parts[0].finish().unwrap();
         prop_assert_eq!((top.hash, top.sum, leaves), (register.root(), register.total(), register.count()));
     }
+}
+
+#[test]
+fn streamed_register_is_the_one_built_at_once() {
+    for count in counts().into_iter().chain([65_535, 65_536, 65_537, 140_000]) {
+        let (accounts, weights) = leaves(count);
+        let mut at_once = vec![0; node_words(count)];
+        Tree::build(&accounts, weights.as_slice(), &mut at_once, Plan::default()).unwrap();
+        for batch in [count, 1_000, 7_777] {
+            let mut nodes = vec![0; node_words(count)];
+            let mut write = |at: usize, words: &[u64]| -> Result<(), Error> {
+                nodes[at..at + words.len()].copy_from_slice(words);
+                Ok(())
+            };
+            let mut stream = Stream::new(count as u64, Plan::default()).unwrap();
+            for (accounts, weights) in accounts.chunks(batch).zip(weights.chunks(batch)) {
+                stream.push(accounts, weights, &mut write).unwrap();
+            }
+            let total = weights.iter().copied().map(u128::from).sum();
+            assert_eq!(stream.finish(&mut write), Ok(total));
+            assert!(nodes == at_once, "{count} leaves in batches of {batch}");
+        }
+    }
+}
+
+#[test]
+fn register_with_new_leaves_is_the_one_built_of_them() {
+    for count in [1, 2, 3, 9, 1_025, 5_000] {
+        let (mut accounts, mut weights) = leaves(count);
+        let mut nodes = vec![0; node_words(count)];
+        Tree::build(&accounts, weights.as_slice(), &mut nodes, Plan::default()).unwrap();
+        let changed = [count - 1, 0, count / 2, count / 2].map(|index| index as u64);
+        for &index in &changed {
+            let at = usize::try_from(index).unwrap();
+            (accounts[at], weights[at]) = ([u8::try_from(index % 200).unwrap() + 1; 20], 5 + index);
+        }
+        let refreshed = Tree::refresh(&accounts, weights.as_slice(), &mut nodes, &changed).unwrap();
+        assert_eq!(refreshed.root(), top(&accounts, &weights).hash);
+        assert!(refreshed.audit(&mut vec![0; node_words(count)], Plan::default()).unwrap());
+        let refused = Tree::refresh(&accounts, weights.as_slice(), &mut nodes, &[count as u64]);
+        assert_eq!(refused.unwrap_err(), Error::NoSuchLeaf { index: count as u64, count: count as u64 });
+    }
+}
+
+#[test]
+fn stream_takes_neither_more_nor_fewer_leaves_than_announced() {
+    let (accounts, weights) = leaves(3);
+    let write = &mut |_: usize, _: &[u64]| -> Result<(), Error> { Ok(()) };
+    let mut stream = Stream::new(2, Plan::default()).unwrap();
+    let refused = Error::LengthMismatch { what: "leaves", expected: 2, actual: 3 };
+    assert_eq!(stream.push(&accounts, &weights, write), Err(refused));
+    stream.push(&accounts[..1], &weights[..1], write).unwrap();
+    let refused = Error::LengthMismatch { what: "leaves", expected: 2, actual: 1 };
+    assert_eq!(stream.finish(write), Err(refused));
+}
+
+#[test]
+fn header_tells_the_layout_and_nothing_else_is_taken() {
+    let layout = Layout::new(5).unwrap();
+    let mut file = vec![0; layout.accounts.end];
+    file[..64].copy_from_slice(&layout.header());
+    assert_eq!(Layout::read(&file), Ok(layout));
+    for at in 0..64 {
+        let mut other = file.clone();
+        other[at] ^= 1;
+        assert!(Layout::read(&other).is_err(), "byte {at}");
+        assert!(Layout::read(&file[..at]).is_err(), "{at} bytes");
+    }
+    file.push(0);
+    assert!(Layout::read(&file).is_err());
 }
 
 #[test]

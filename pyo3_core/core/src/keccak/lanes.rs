@@ -10,7 +10,6 @@
 //! inlined into [`Avx512::run`] or [`Avx2::run`] is compiled to their instructions.
 
 #![allow(unsafe_code)]
-#![allow(clippy::inline_always, reason = "what is not inlined is not compiled to the kernel's instructions")]
 
 use super::RATE_BYTES;
 
@@ -290,6 +289,7 @@ pub use x86_64::{Avx2, Avx512};
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
+    #[allow(clippy::wildcard_imports, reason = "three dozen instructions")]
     use std::arch::x86_64::*;
 
     use super::{Kernel, WORDS, Work};
