@@ -18,4 +18,5 @@ lint:  ## formatters, linters, types, direction of imports
 	@scripts/check
 
 bench: setup  ## speed as ratios, measured in one run
+	@.tools/bin/uv sync --locked --quiet --group bench
 	@.venv/bin/python -m scripts.bench $(ARGS)

@@ -187,7 +187,7 @@ impl Work for Parents<'_> {
             let batch = if missing > 2 * NODES { NODES } else { 1 };
             let first = missing - batch;
             let mut messages = [[0; NODES]; 8];
-            let (children, _) = self.0[2 * first + 1..2 * missing + 1].as_chunks::<2>();
+            let (children, _) = self.0[2 * first + 1..=2 * missing].as_chunks::<2>();
             for (lane, &[one, other]) in children.iter().enumerate() {
                 let (low, high) = if key(&one) <= key(&other) { (one, other) } else { (other, one) };
                 for word in 0..4 {

@@ -233,21 +233,36 @@ impl<'a> Tree<'a> {
         Self::open(accounts, weights, nodes)
     }
 
-    /// The proofs of many leaves, one after the other, and where each begins, the end of the last included.
+    /// Where the proofs of many leaves begin when they stand one after the other, the end of the last included.
     ///
     /// # Errors
     /// [`Error::NoSuchLeaf`].
-    pub fn proofs(&self, indices: &[u64]) -> Result<(Vec<u8>, Vec<u64>), Error> {
+    pub fn proof_offsets(&self, indices: &[u64]) -> Result<Vec<u64>, Error> {
         let mut offsets = Vec::with_capacity(indices.len() + 1);
-        let mut proofs = Vec::with_capacity(indices.len() * STEP_BYTES * tree::levels(self.accounts.len()));
+        let mut end = 0;
+        offsets.push(end);
         for &index in indices {
-            offsets.push(proofs.len() as u64);
+            self.position(index)?;
+            end += (STEP_BYTES * sides(self.count(), index).flatten().count()) as u64;
+            offsets.push(end);
+        }
+        Ok(offsets)
+    }
+
+    /// Writes the proofs of many leaves one after the other into `proofs`, which is as long as their offsets say.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchLeaf`], [`Error::LengthMismatch`].
+    pub fn proofs(&self, indices: &[u64], proofs: &mut [u8]) -> Result<(), Error> {
+        let (steps, rest) = proofs.as_chunks_mut::<STEP_BYTES>();
+        let mut steps_left = steps.iter_mut();
+        for &index in indices {
             for step in self.steps(self.position(index)?) {
-                proofs.extend_from_slice(&step);
+                let next = steps_left.next();
+                *next.ok_or(Error::LengthMismatch { what: "proofs", expected: 1, actual: 0 })? = step;
             }
         }
-        offsets.push(proofs.len() as u64);
-        Ok((proofs, offsets))
+        require_length("proofs", 0, steps_left.len() + rest.len())
     }
 
     /// Computes every node again, into `nodes`, and tells whether they are the same.

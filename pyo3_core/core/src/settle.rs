@@ -9,16 +9,25 @@ use crate::shares::narrow;
 /// Legs that are written at once, whether an agreement has as many or not.
 const LEGS: usize = 4;
 
+/// Below this amount a fraction of 64 bits is exact: it is too large by less than 10,000 parts of 2^64, so that the part of
+/// an amount is too large by less than a ten-thousandth.
+const FAST: u64 = 1 << 50;
+
 /// Agreements as slices of 10,000 basis points.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreements {
-    /// The number of legs of each agreement.
-    counts: Vec<usize>,
-    /// Where each leg ends, in tens of thousandths, for every agreement as many as the longest has and a multiple of
-    /// [`LEGS`]; behind the last leg the whole stands.
-    ends: Vec<u64>,
-    /// The number of ends of each agreement.
-    width: usize,
+    /// Where each leg of each agreement ends, in basis points.
+    ends: Vec<Vec<u64>>,
+    /// The same for agreements of at most [`LEGS`] legs.
+    short: Vec<Short>,
+}
+
+/// Where up to [`LEGS`] legs end, as fractions of 64 bits, rounded up; from the last leg on the whole, as a mask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Short {
+    count: usize,
+    fractions: [u64; LEGS],
+    wholes: [u64; LEGS],
 }
 
 impl Agreements {
@@ -27,20 +36,31 @@ impl Agreements {
     /// # Errors
     /// [`Error::LegsNotWhole`].
     pub fn new(legs: &[Vec<u64>]) -> Result<Self, Error> {
-        let width = legs.iter().map(Vec::len).max().unwrap_or(0).next_multiple_of(LEGS);
-        let mut ends = Vec::with_capacity(width * legs.len());
+        let mut agreements = Self { ends: Vec::new(), short: Vec::new() };
         for legs in legs {
             let total: u128 = legs.iter().copied().map(u128::from).sum();
             if total != WHOLE_BPS {
                 return Err(Error::LegsNotWhole { total_bps: total });
             }
             let mut end = 0;
-            ends.extend((0..width).map(|leg| {
-                end += legs.get(leg).copied().unwrap_or(0);
-                end
-            }));
+            let ends: Vec<u64> = legs
+                .iter()
+                .map(|leg| {
+                    end += leg;
+                    end
+                })
+                .collect();
+            let mut short = Short { count: ends.len(), fractions: [0; LEGS], wholes: [u64::MAX; LEGS] };
+            for (leg, &end) in ends.iter().enumerate().take(LEGS) {
+                if u128::from(end) < WHOLE_BPS {
+                    short.fractions[leg] = narrow((u128::from(end) << 64).div_ceil(WHOLE_BPS));
+                    short.wholes[leg] = 0;
+                }
+            }
+            agreements.ends.push(ends);
+            agreements.short.push(short);
         }
-        Ok(Self { counts: legs.iter().map(Vec::len).collect(), ends, width })
+        Ok(agreements)
     }
 
     /// The number of legs that receipts of these agreements have together.
@@ -50,11 +70,11 @@ impl Agreements {
     pub fn legs_of(&self, agreement: &[u32]) -> Result<usize, Error> {
         let mut legs = 0;
         for (index, &named) in agreement.iter().enumerate() {
-            let Some(count) = self.counts.get(named as usize) else {
-                let (index, value, limit) = (index as u64, named.into(), self.counts.len() as u64);
+            let Some(short) = self.short.get(named as usize) else {
+                let (index, value, limit) = (index as u64, named.into(), self.short.len() as u64);
                 return Err(Error::OutOfRange { what: "agreement", index, value, limit });
             };
-            legs += count;
+            legs += short.count;
         }
         Ok(legs)
     }
@@ -80,71 +100,67 @@ struct Split<'a> {
     shares: &'a mut [u64],
 }
 
-/// `floor(amount * end / 10000)` for an amount that is `whole * 10000 + rest`; the second product is below 10^8.
-#[inline(always)]
-fn part_of(whole: u64, rest: u64, end: u64) -> u64 {
-    whole * end + rest * end / 10_000
-}
-
 impl Work for Split<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<const N: usize, K: Kernel<N>>(self, _: K) {
-        let Agreements { counts, ends, width } = self.agreements;
         let mut at = 0;
         for (&amount, &agreement) in self.amounts.iter().zip(self.agreement) {
-            let agreement = agreement as usize;
-            let (whole, rest) = (amount / 10_000, amount % 10_000);
-            let ends = &ends[agreement * width..][..*width];
+            let short = &self.agreements.short[agreement as usize];
             let shares = &mut self.shares[at..];
-            at += counts[agreement];
-            if *width == LEGS
-                && let (Some(ends), Some(shares)) = (ends.first_chunk::<LEGS>(), shares.first_chunk_mut::<LEGS>())
+            at += short.count;
+            if amount < FAST
+                && short.count <= LEGS
+                && let Some(shares) = shares.first_chunk_mut::<LEGS>()
             {
                 // Without a branch on the number of legs: the next receipt writes over what is too much.
-                let mut paid = [0; LEGS + 1];
-                for leg in 0..LEGS {
-                    paid[leg + 1] = part_of(whole, rest, ends[leg]);
-                }
-                for leg in 0..LEGS {
-                    shares[leg] = paid[leg + 1].wrapping_sub(paid[leg]);
+                let mut paid_before = 0;
+                for (leg, share) in shares.iter_mut().enumerate() {
+                    let part = narrow((u128::from(short.fractions[leg]) * u128::from(amount)) >> 64);
+                    let paid = part + (short.wholes[leg] & amount);
+                    *share = paid.wrapping_sub(paid_before);
+                    paid_before = paid;
                 }
                 continue;
             }
+            // An amount is `whole * 10000 + rest`; the product with the rest is below 10^8.
+            let (whole, rest) = (amount / 10_000, amount % 10_000);
             let mut paid = 0;
-            for (share, &end) in shares.iter_mut().zip(&ends[..counts[agreement]]) {
-                let paid_before = std::mem::replace(&mut paid, part_of(whole, rest, end));
+            for (share, end) in shares.iter_mut().zip(&self.agreements.ends[agreement as usize]) {
+                let paid_before = std::mem::replace(&mut paid, whole * end + rest * end / 10_000);
                 *share = paid - paid_before;
             }
         }
     }
 }
 
-/// S7: adds up the signed `amounts` of book lines by `account`, without a limit that lines of 64 bits could reach.
+/// S7: adds up the signed `amounts` of book lines by `account`, into the `low` and the `high` words of the nets: 128 bits,
+/// two's complement, without a limit that lines in memory could reach.
 ///
 /// # Errors
 /// [`Error::LengthMismatch`], [`Error::OutOfRange`] if a line names an account that is not there.
-pub fn net(account: &[u32], amounts: &[i64], nets: &mut [[u64; 2]]) -> Result<(), Error> {
+pub fn net(account: &[u32], amounts: &[i64], low: &mut [u64], high: &mut [u64]) -> Result<(), Error> {
     require_length("amounts", account.len(), amounts.len())?;
-    // The low word of each net is kept by itself: half the memory to jump about in. The high words are hardly touched.
-    let mut low = vec![0_i64; nets.len()];
-    let mut high = vec![0_i64; nets.len()];
+    require_length("nets", low.len(), high.len())?;
+    low.fill(0);
+    high.fill(0);
+    // A line adds to the low word as a signed number, and touches the high one only where that wraps: half the memory to
+    // jump about in.
     for (index, (&account, &amount)) in account.iter().zip(amounts).enumerate() {
         let Some(net) = low.get_mut(account as usize) else {
-            let (index, value, limit) = (index as u64, account.into(), nets.len() as u64);
+            let (index, value, limit) = (index as u64, account.into(), low.len() as u64);
             return Err(Error::OutOfRange { what: "account", index, value, limit });
         };
-        let (sum, wrapped) = net.overflowing_add(amount);
-        *net = sum;
+        let (sum, wrapped) = net.cast_signed().overflowing_add(amount);
+        *net = sum.cast_unsigned();
         if wrapped {
-            high[account as usize] += amount.signum();
+            let high = &mut high[account as usize];
+            *high = high.wrapping_add_signed(amount.signum());
         }
     }
-    for ((net, low), high) in nets.iter_mut().zip(low).zip(high) {
-        let sum = i128::from(low) + (i128::from(high) << 64);
-        let bits = sum.cast_unsigned();
-        *net = [narrow(bits & u128::from(u64::MAX)), narrow(bits >> 64)];
+    for (low, high) in low.iter().zip(high) {
+        *high = high.wrapping_sub(low >> 63);
     }
     Ok(())
 }
@@ -170,7 +186,7 @@ mod tests {
     fn agreements_of_few_and_of_many_legs_split_alike() {
         let few = vec![3_000, 4_000, 3_000];
         let many = vec![1_000; 10];
-        let amounts = [0, 1, 9_999, 10_000, u64::MAX, u64::MAX - 1, 123_456_789];
+        let amounts = [0, 1, 9_999, 10_000, u64::MAX, u64::MAX - 1, 123_456_789, FAST - 1, FAST, FAST + 1];
         for legs in [vec![few.clone()], vec![many.clone(), few], vec![many]] {
             let agreements = Agreements::new(&legs).unwrap();
             for amount in amounts {
@@ -185,11 +201,12 @@ mod tests {
 
     #[test]
     fn nets_exceed_64_bits_on_both_sides() {
-        let mut nets = [[0; 2]; 3];
-        net(&[0, 0, 1, 1, 2, 0], &[i64::MAX, i64::MAX, i64::MIN, i64::MIN, -5, i64::MAX], &mut nets).unwrap();
-        let value = |[low, high]: [u64; 2]| (u128::from(high) << 64 | u128::from(low)).cast_signed();
-        assert_eq!(nets.map(value), [3 * i128::from(i64::MAX), 2 * i128::from(i64::MIN), -5]);
+        let (mut low, mut high) = ([9; 3], [9; 3]);
+        let amounts = [i64::MAX, i64::MAX, i64::MIN, i64::MIN, -5, i64::MAX];
+        net(&[0, 0, 1, 1, 2, 0], &amounts, &mut low, &mut high).unwrap();
+        let value = |net: usize| (u128::from(high[net]) << 64 | u128::from(low[net])).cast_signed();
+        assert_eq!([0, 1, 2].map(value), [3 * i128::from(i64::MAX), 2 * i128::from(i64::MIN), -5]);
         let refused = Error::OutOfRange { what: "account", index: 1, value: 3, limit: 3 };
-        assert_eq!(net(&[0, 3], &[1, 1], &mut nets), Err(refused));
+        assert_eq!(net(&[0, 3], &[1, 1], &mut low, &mut high), Err(refused));
     }
 }

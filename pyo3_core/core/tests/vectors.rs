@@ -5,8 +5,8 @@ use std::path::Path;
 
 use gongsheng_core::keccak::keccak256;
 use gongsheng_core::liens::{Lien, Pledges, divert, waterfall};
-use gongsheng_core::settle::net;
 use gongsheng_core::register::Node;
+use gongsheng_core::settle::net;
 use gongsheng_core::{Account, Error, Leaf, Refusal, Register, Slice, Stage, allocate, shares, verify};
 use serde_json::Value;
 
@@ -293,12 +293,8 @@ fn pools_are_served_rank_by_rank() {
     check(&cases("liens.json", "waterfalls"), &["taken", "rest"], |case| {
         let column = |key: &str| list(&case["pledges"], |pledge| narrow(&pledge[key]));
         let rank: Vec<u8> = column("rank").into_iter().map(|rank| u8::try_from(rank).unwrap()).collect();
-        let pledges = Pledges {
-            offsets: &[0, rank.len() as u64],
-            rank: &rank,
-            due: &column("due"),
-            cap: &column("cap"),
-        };
+        let pledges =
+            Pledges { offsets: &[0, rank.len() as u64], rank: &rank, due: &column("due"), cap: &column("cap") };
         let (mut taken, mut rest) = (vec![0; rank.len()], [0]);
         waterfall(&[narrow(&case["available"])], pledges, &mut taken, &mut rest).unwrap();
         taken == list(&case["taken"], narrow) && rest == [narrow(&case["rest"])]
@@ -311,10 +307,10 @@ fn book_lines_are_netted_by_account() {
         let account = list(&case["lines"], |line| text(&line["account"]).parse().unwrap());
         let amounts = list(&case["lines"], |line| text(&line["amount"]).parse().unwrap());
         let expected: Vec<i128> = list(&case["nets"], |net| text(net).parse().unwrap());
-        let mut nets = vec![[0; 2]; expected.len()];
-        net(&account, &amounts, &mut nets).unwrap();
-        let value = |[low, high]: [u64; 2]| (u128::from(high) << 64 | u128::from(low)).cast_signed();
-        nets.into_iter().map(value).collect::<Vec<_>>() == expected
+        let (mut low, mut high) = (vec![0; expected.len()], vec![0; expected.len()]);
+        net(&account, &amounts, &mut low, &mut high).unwrap();
+        let value = |(low, high): (u64, u64)| (u128::from(high) << 64 | u128::from(low)).cast_signed();
+        low.into_iter().zip(high).map(value).collect::<Vec<_>>() == expected
     });
 }
 

@@ -105,7 +105,7 @@ fn other_array<T: Element, D: Dimension>(given: &Bound<'_, PyAny>) -> PyErr {
     PyTypeError::new_err(format!("expected a C-contiguous {dimensions}-dimensional array of {dtype}, got {got}"))
 }
 
-/// A column of zeros to be filled, from NumPy's allocator: it asks for large pages, and the system hands out zeros anyway.
+/// A column to be filled, from NumPy's allocator, which asks the system for large pages.
 pub fn empty(py: Python<'_>, rows: usize) -> PyResult<Bound<'_, PyArray1<u64>>> {
-    Ok(py.import("numpy")?.call_method1("zeros", (rows, "uint64"))?.cast_into()?)
+    Ok(py.import("numpy")?.call_method1("empty", (rows, "uint64"))?.cast_into()?)
 }

@@ -2,7 +2,7 @@
 
 use gongsheng_core::liens::{self, Pledges};
 use gongsheng_core::settle::{self, Agreements};
-use gongsheng_core::{Error, shares as rules};
+use gongsheng_core::shares as rules;
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadwriteArray1};
 use pyo3::prelude::*;
 
@@ -103,13 +103,15 @@ fn net<'py>(
     amounts: Amounts<'py>,
     accounts: usize,
 ) -> PyResult<Bound<'py, PyArray2<u64>>> {
-    let nets = PyArray2::<u64>::zeros(py, [accounts, 2], false);
-    let mut out = nets.readwrite();
-    let (account, amounts) = (account.as_slice()?, amounts.as_slice()?);
-    let out = out.as_slice_mut()?.as_chunks_mut().0;
-    let netted: Result<(), Error> = py.detach(|| settle::net(account, amounts, out));
-    netted.map_err(|error| raise(py, error))?;
-    Ok(nets)
+    let nets = empty(py, 2 * accounts)?;
+    {
+        let mut out = nets.readwrite();
+        let (account, amounts) = (account.as_slice()?, amounts.as_slice()?);
+        let (low, high) = out.as_slice_mut()?.split_at_mut(accounts);
+        let netted = py.detach(|| settle::net(account, amounts, low, high));
+        netted.map_err(|error| raise(py, error))?;
+    }
+    nets.reshape([2, accounts])
 }
 
 pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -220,9 +220,16 @@ impl Register {
     ) -> PyResult<(Bound<'py, PyArray1<u8>>, Bound<'py, PyArray1<u64>>)> {
         let columns = self.columns(py);
         let (tree, indices) = (columns.tree()?, indices.as_slice()?);
-        let proofs = py.detach(|| tree.and_then(|tree| tree.proofs(indices)));
-        let (proofs, offsets) = proofs.map_err(|error| raise(py, error))?;
-        Ok((PyArray1::from_vec(py, proofs), PyArray1::from_vec(py, offsets)))
+        let tree = tree.map_err(|error| raise(py, error))?;
+        let offsets = py.detach(|| tree.proof_offsets(indices)).map_err(|error| raise(py, error))?;
+        let length = offsets.last().copied().unwrap_or_default();
+        let proofs = py.import("numpy")?.call_method1("empty", (length, "uint8"))?.cast_into::<PyArray1<u8>>()?;
+        {
+            let mut out = proofs.readwrite();
+            let out = out.as_slice_mut()?;
+            py.detach(|| tree.proofs(indices, out)).map_err(|error| raise(py, error))?;
+        }
+        Ok((proofs, PyArray1::from_vec(py, offsets)))
     }
 
     #[pyo3(signature = (leg_income, *, closed, threads=1))]

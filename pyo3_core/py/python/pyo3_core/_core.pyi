@@ -240,8 +240,8 @@ def waterfall(
 def net(account: NDArray[np.uint32], amounts: NDArray[np.int64], accounts: int) -> NDArray[np.uint64]:
     """S7: add up the signed ``amounts`` of book lines by ``account``, each below ``accounts``.
 
-    The result has shape ``(accounts, 2)``: the low and the high word of a net in 128 bits, two's complement, which is
-    how Arrow keeps a ``decimal128``. No sum of lines that fit in memory is too large.
+    The result has shape ``(2, accounts)``: the low words of the nets, then the high words; together they are 128 bits,
+    two's complement. No sum of lines that fit in memory is too large.
 
     Raises ``LengthMismatch``, ``OutOfRange``.
     """
