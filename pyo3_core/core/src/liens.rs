@@ -94,11 +94,15 @@ pub fn waterfall(available: &[u64], pledges: Pledges<'_>, taken: &mut [u64], res
         let (rank, due, cap) = (&rank[run.clone()], &due[run.clone()], &cap[run.clone()]);
         let taken = &mut taken[run];
         // The asks stand where the answers will.
-        let mut asked = [0_u128; RANKS];
+        let (mut low, mut high) = ([0_u64; RANKS], [0_u64; RANKS]);
         for (((taken, &rank), &due), &cap) in taken.iter_mut().zip(rank).zip(due).zip(cap) {
             *taken = due.min(cap);
-            asked[usize::from(rank) % RANKS] += u128::from(*taken);
+            let rank = usize::from(rank) % RANKS;
+            let (sum, over) = low[rank].overflowing_add(*taken);
+            low[rank] = sum;
+            high[rank] += u64::from(over);
         }
+        let asked: [u128; RANKS] = std::array::from_fn(|rank| u128::from(high[rank]) << 64 | u128::from(low[rank]));
 
         let mut left = u128::from(available);
         let served =
@@ -109,16 +113,13 @@ pub fn waterfall(available: &[u64], pledges: Pledges<'_>, taken: &mut [u64], res
         }
         *rest = 0;
         let parts = Parts::new(narrow(left), asked[served]);
+        // Without a branch on the rank: whoever is not of the rank that shares adds nothing to where its slices end.
         let (mut end, mut paid) = (0, 0);
         for (taken, &rank) in taken.iter_mut().zip(rank) {
-            let rank = usize::from(rank);
-            if rank == served {
-                end += u128::from(*taken);
-                let paid_before = std::mem::replace(&mut paid, parts.at(end));
-                *taken = paid - paid_before;
-            } else if rank > served {
-                *taken = 0;
-            }
+            let (rank, ask) = (usize::from(rank), *taken);
+            end += u128::from(if rank == served { ask } else { 0 });
+            let paid_before = std::mem::replace(&mut paid, parts.at(end));
+            *taken = if rank < served { ask } else { 0 } + (paid - paid_before);
         }
     }
     Ok(())

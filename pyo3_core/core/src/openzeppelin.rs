@@ -2,6 +2,7 @@
 
 use crate::keccak::{Kernel, Lanes, Work, hash_of, keccak256};
 use crate::register::{Account, Hash, require_length};
+use crate::shares::narrow;
 use crate::{Error, Refusal};
 
 const NODES: usize = 8;
@@ -46,6 +47,7 @@ impl StandardTree {
     /// # Errors
     /// [`Error::LengthMismatch`]; [`Error::TotalIsZero`] if there are no values; [`Error::NoSuchLeaf`] if there are
     /// more than 2^31 of them.
+    #[expect(clippy::missing_panics_doc, reason = "every value is a position in memory")]
     pub fn new(accounts: &[Account], weights: &[u64], lanes: Lanes) -> Result<Self, Error> {
         require_length("weights", accounts.len(), weights.len())?;
         let count = accounts.len();
@@ -56,21 +58,26 @@ impl StandardTree {
             return Err(Error::TotalIsZero);
         }
         let hashes = lanes.run(Leaves { accounts, weights });
-        let mut order: Vec<(u64, u32)> =
-            hashes.iter().zip(0..).map(|(hash, value)| (hash[0].swap_bytes(), value)).collect();
-        order.sort_unstable_by(|one, other| {
-            one.0.cmp(&other.0).then_with(|| {
-                let whole = |value: u32| (key(&hashes[value as usize]), value);
-                whole(one.1).cmp(&whole(other.1))
-            })
-        });
+        // By the first word of the hash, then by the value, as one number; the few with equal words once more by all.
+        let order =
+            hashes.iter().zip(0_u64..).map(|(hash, value)| u128::from(hash[0].swap_bytes()) << 64 | u128::from(value));
+        let mut order: Vec<u128> = order.collect();
+        order.sort_unstable();
+        let value = |place: u128| narrow(place & u128::from(u64::MAX));
+        for equal in order.chunk_by_mut(|one, other| one >> 64 == other >> 64).filter(|equal| equal.len() > 1) {
+            equal.sort_unstable_by_key(|&place| {
+                let value = usize::try_from(value(place)).expect("a position in memory");
+                (key(&hashes[value]), value)
+            });
+        }
 
         let last = 2 * number - 2;
         let mut nodes = vec![[0; 4]; 2 * count - 1];
         let mut positions = vec![0; count];
-        for (position, &(_, value)) in (number - 1..=last).rev().zip(&order) {
-            nodes[position as usize] = hashes[value as usize];
-            positions[value as usize] = position;
+        for (position, &place) in (number - 1..=last).rev().zip(&order) {
+            let value = usize::try_from(value(place)).expect("a position in memory");
+            nodes[position as usize] = hashes[value];
+            positions[value] = position;
         }
         lanes.run(Parents(&mut nodes));
         Ok(Self { nodes, positions })

@@ -517,6 +517,9 @@ impl Register {
     }
 }
 
+/// The height of the largest subtree whose nodes a part holds while it is hashed: they stay in the processor's caches.
+const PIECE_LEVELS: u32 = 16;
+
 /// A run of leaves `[start, end)` that was hashed by itself. Neighbouring parts merge, in any grouping, into the register
 /// that would have been built at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -546,13 +549,14 @@ impl Part {
         let end = end.ok_or(Error::NoSuchLeaf { index: start, count: MAX_COUNT })?;
 
         let mut part = Self { start, end: start, subtrees: Vec::new() };
+        let mut nodes = vec![0; node_words(accounts.len().min(1 << PIECE_LEVELS))];
         let mut position = 0;
         while position < accounts.len() {
             let here = start + position as u64;
-            let fits = (accounts.len() - position).ilog2();
+            let fits = (accounts.len() - position).ilog2().min(PIECE_LEVELS);
             let height = if here == 0 { fits } else { here.trailing_zeros().min(fits) };
             let run = position..position + (1 << height);
-            let node = weights.subtree(&accounts[run.clone()], run.clone(), plan)?;
+            let node = weights.subtree(&accounts[run.clone()], run.clone(), &mut nodes, plan)?;
             part.push(height, node)?;
             position = run.end;
         }
@@ -611,16 +615,21 @@ impl Part {
 
 impl Weights<'_> {
     /// The node above a run of leaves, which are a power of two and may weigh nothing.
-    fn subtree(&self, accounts: &[Account], run: std::ops::Range<usize>, plan: Plan) -> Result<Node, Error> {
+    fn subtree(
+        &self,
+        accounts: &[Account],
+        run: std::ops::Range<usize>,
+        nodes: &mut [u64],
+        plan: Plan,
+    ) -> Result<Node, Error> {
         if let [account] = accounts {
             return Ok(tree::leaf_node(account, self.at(run.start)));
         }
-        let mut nodes = vec![0; node_words(accounts.len())];
         let weights = match self {
             Self::Narrow(weights) => Weights::Narrow(&weights[run]),
             Self::Wide(weights) => Weights::Wide(&weights[run]),
         };
-        let blocks = nodes.as_chunks_mut().0;
+        let blocks = nodes[..node_words(accounts.len())].as_chunks_mut().0;
         let found = match weights {
             Weights::Narrow(weights) => build_nodes(accounts, weights, blocks, plan),
             Weights::Wide(weights) => build_nodes(accounts, weights, blocks, plan),
