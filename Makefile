@@ -18,6 +18,7 @@ lint:  ## formatters, linters, types, direction of imports
 	@scripts/check
 
 bench: setup  ## speed as ratios, measured in one run
+	@.tools/bin/uv sync --locked --quiet --group bench
 	@.venv/bin/python -m scripts.bench $(ARGS)
 
 gas: setup  ## gas of every operation at 1,048,576 holders, against the committed snapshot

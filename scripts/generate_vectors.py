@@ -27,6 +27,7 @@ SHARING_RULE: Final = (
     "S3 the legs of an agreement are slices of 10000 basis points in their order. "
     "S4 a holder of a register owns a slice of its leg: of the open leg while open, of the closed leg once "
     "closed. "
+    "S7 the net of an account is the sum of its signed lines. "
     "A column holds all slices of one total in their order. "
     "What is refused here is refused closed, and also open if nothing is before it."
 )
@@ -59,6 +60,8 @@ LIEN_RULE: Final = (
     "was paid; repayments go to interest, then to principal. "
     "L3 due = interest + max(0, instalments with due_at <= now - principal repaid), at most the debt. "
     "A step shows interest, due and debt before its repayment, and what follows after it. "
+    "L10 in a waterfall a pledge asks for min(due, cap); ranks 0 to 7 are served in turn, in full while they fit, the first "
+    "that does not in proportion to the asks (S2), those behind it with nothing. "
     "L4 free = 10000 - the fullest period of [first, last]."
 )
 
@@ -200,6 +203,13 @@ def sharing() -> Json:
         (1, 0, U128 + 1, U128),
         (1, 0, 1, U128 + 1),
     ]
+    books = [
+        (1, []),
+        (2, [(0, 5), (1, -5)]),
+        (3, [(2, 2**63 - 1), (2, 2**63 - 1), (2, 2**63 - 1), (0, -(2**63)), (0, -(2**63)), (0, -1)]),
+        (2, [(0, 2**63 - 1), (0, 1), (0, -(2**63)), (1, -1), (1, 1)]),
+        (7, [(seed.below(7), seed.below(2**64) - 2**63) for _ in range(40)]),
+    ]
     refused_legs = [[], [10_001], [9_999], [3_000, 4_000, 2_999], [3_000, 4_000, 3_001], [10_000, 10_000]]
     return {
         "rule": SHARING_RULE,
@@ -264,6 +274,13 @@ def sharing() -> Json:
                 "error": error_name(model.entitled_closed, income, before, weight, total),
             }
             for income, before, weight, total in refused
+        ],
+        "nets": [
+            {
+                "lines": [{"account": account, "amount": amount} for account, amount in lines],
+                "nets": model.net(lines, accounts),
+            }
+            for accounts, lines in books
         ],
         "refused_legs": [{"legs": legs, "error": error_name(model.require_whole, legs)} for legs in refused_legs],
     }
@@ -596,6 +613,22 @@ def liens() -> Json:
         before = seed.below(10**9)
         bps = [seed.below(10_000 // 4 + 1) for _ in range(1 + seed.below(4))]
         diversions.append((before, before + seed.below(10**6), [(each, seed.below(300_000)) for each in bps]))
+    pools: list[tuple[int, list[tuple[int, int, int]]]] = [
+        (0, []),
+        (7, []),
+        (0, [(0, 5, 5)]),
+        (100, [(0, 60, U64), (1, 60, U64), (2, 60, U64)]),
+        (100, [(2, 60, U64), (1, 60, U64), (0, 60, U64)]),
+        (100, [(0, 100, 30), (0, 100, 30), (7, 100, 39)]),
+        (100, [(3, 1, 1), (3, 1, 1), (3, 0, 1), (3, 98, 98), (4, 1, 1)]),
+        (2, [(0, 1, 1), (0, 1, 1), (0, 1, 1)]),
+        (10, [(5, 7, 7), (5, 0, 9), (5, 11, 11), (6, 1, 1)]),
+        (U64, [(0, U64, U64), (0, U64, U64), (1, 1, 1)]),
+        (U64, [(0, U64 - 1, U64), (1, U64, U64), (1, U64, U64), (7, 3, 3)]),
+    ]
+    for _ in range(12):
+        queue = [(seed.below(8), seed.below(10_000), seed.below(12_000)) for _ in range(1 + seed.below(20))]
+        pools.append((seed.below(60_000), queue))
     refused: list[tuple[int, int, list[tuple[int, int]]]] = [
         (1, 0, []),
         (U128, 0, [(6_000, 1)]),
@@ -658,6 +691,11 @@ def liens() -> Json:
         "rule": LIEN_RULE,
         "diversions": [
             diversion(*case) | dict(zip(("taken", "rest"), model.divert(*case), strict=True)) for case in diversions
+        ],
+        "waterfalls": [
+            {"available": available, "pledges": [dict(zip(("rank", "due", "cap"), each, strict=True)) for each in queue]}
+            | dict(zip(("taken", "rest"), model.waterfall(available, queue), strict=True))
+            for available, queue in pools
         ],
         "refused_diversions": [diversion(*case) | {"error": error_name(model.divert, *case)} for case in refused],
         "loans": loans,

@@ -22,6 +22,9 @@ MAX_COUNT: Final = 2**63
 WHOLE_BPS: Final = 10_000
 """The whole in basis points."""
 
+RANKS: Final = 8
+"""The number of ranks of a waterfall."""
+
 YEAR_SECONDS: Final = 365 * 24 * 60 * 60
 """The year of an annual rate: 365 days, always."""
 
@@ -111,6 +114,17 @@ class NoSuchLeaf(Refused):
         super().__init__(f"there is no leaf {index} among {count}")
         self.index = index
         self.count = count
+
+
+class OutOfRange(Refused):
+    """Row ``index`` names the ``what`` ``value``, which is not below ``limit``."""
+
+    def __init__(self, what: str, index: int, value: int, limit: int) -> None:
+        super().__init__(f"the {what} of row {index} is {value}, which is not below {limit}")
+        self.what = what
+        self.index = index
+        self.value = value
+        self.limit = limit
 
 
 class ProofRefused(Refused):
@@ -239,6 +253,16 @@ def holder_income(
     if closed:
         return entitled_closed(income, sum(weights[:holder]), weights[holder], sum(weights))
     return entitled_open(income, weights[holder], sum(weights))
+
+
+def net(lines: Sequence[tuple[int, int]], accounts: int) -> list[int]:
+    """S7: the net of an account is the sum of its lines, each an account and a signed amount."""
+    nets = [0] * accounts
+    for row, (account, amount) in enumerate(lines):
+        if not 0 <= account < accounts:
+            raise OutOfRange("account", row, account, accounts)
+        nets[account] += amount
+    return nets
 
 
 # REGISTERS
@@ -437,6 +461,32 @@ def divert(before: int, after: int, liens: Sequence[tuple[int, int]]) -> tuple[l
         offered = after * bps // WHOLE_BPS - before * bps // WHOLE_BPS
         taken.append(min(offered, due, left))
         left -= taken[-1]
+    return taken, left
+
+
+def waterfall(available: int, pledges: Sequence[tuple[int, int, int]]) -> tuple[list[int], int]:
+    """L10: what each pledge ``(rank, due, cap)`` takes of a pool, in order of registration, and what is left.
+
+    A pledge asks for what is due, at most its cap. Ranks are served from 0 to 7: one whose asks fit in full, the first
+    that does not fit in proportion to the asks, as closed slices of what is left (S2), and those behind it with nothing.
+    """
+    require_amounts(available, *(amount for _, due, cap in pledges for amount in (due, cap)))
+    for row, (rank, _, _) in enumerate(pledges):
+        if not 0 <= rank < RANKS:
+            raise OutOfRange("rank", row, rank, RANKS)
+    asks = [min(due, cap) for _, due, cap in pledges]
+    taken = [0] * len(pledges)
+    left = available
+    for rank in range(RANKS):
+        rows = [row for row, pledge in enumerate(pledges) if pledge[0] == rank]
+        asked = sum(asks[row] for row in rows)
+        served = min(asked, left)
+        before = 0
+        for row in rows:
+            if asks[row] > 0:
+                taken[row] = served * (before + asks[row]) // asked - served * before // asked
+            before += asks[row]
+        left -= served
     return taken, left
 
 

@@ -57,6 +57,8 @@ class Model:
     entitled_closed = staticmethod(model.entitled_closed)
     allocate = staticmethod(model.allocate)
     divert = staticmethod(model.divert)
+    net = staticmethod(model.net)
+    waterfall = staticmethod(model.waterfall)
 
     @staticmethod
     def shares(income: int, weights: list[int], *, closed: bool) -> list[int]:
@@ -86,6 +88,24 @@ class Core:
     @staticmethod
     def shares(income: int, weights: list[int], *, closed: bool) -> list[int]:
         return pyo3_core.shares(income, np.array(weights, np.uint64), closed=closed).tolist()
+
+    @staticmethod
+    def waterfall(available: int, pledges: list[tuple[int, int, int]]) -> tuple[list[int], int]:
+        rank, due, cap = (list(column) for column in zip(*pledges, strict=True)) if pledges else ([], [], [])
+        taken, rest = pyo3_core.waterfall(
+            np.array([available], np.uint64),
+            np.array([0, len(pledges)], np.uint64),
+            np.array(rank, np.uint8),
+            np.array(due, np.uint64),
+            np.array(cap, np.uint64),
+        )
+        return taken.tolist(), rest.item()
+
+    @staticmethod
+    def net(lines: list[tuple[int, int]], accounts: int) -> list[int]:
+        names, amounts = (list(column) for column in zip(*lines, strict=True)) if lines else ([], [])
+        low, high = pyo3_core.net(np.array(names, np.uint32), np.array(amounts, np.int64), accounts)
+        return [(top << 64) + bottom for top, bottom in zip(high.view(np.int64).tolist(), low.tolist(), strict=True)]
 
     @staticmethod
     def allocate(amount: int, weights: list[int]) -> list[int]:
@@ -184,6 +204,17 @@ def node_hash(_: Any, case: Case) -> Case:
 
 def allocation(rules: Any, case: Case) -> Case:
     return {"allocated": rules.allocate(case["amount"], case["weights"])}
+
+
+def served(rules: Any, case: Case) -> Case:
+    pledges = [(each["rank"], each["due"], each["cap"]) for each in case["pledges"]]
+    taken, rest = rules.waterfall(case["available"], pledges)
+    return {"taken": taken, "rest": rest}
+
+
+def netted(rules: Any, case: Case) -> Case:
+    lines = [(int(each["account"]), int(each["amount"])) for each in case["lines"]]
+    return {"nets": [str(net) if net < 0 else net for net in rules.net(lines, len(case["nets"]))]}
 
 
 def diversion(rules: Any, case: Case) -> Case:
@@ -285,6 +316,7 @@ KINDS = [
     Kind("sharing.json", "columns", column, STAGES),
     Kind("sharing.json", "agreements", legs, STAGES),
     Kind("sharing.json", "agreements", agreement, STAGES, by=(Model,)),
+    Kind("sharing.json", "nets", netted, ("nets",)),
     Kind("sharing.json", "refused_legs", agreement, ERROR, by=(Model,)),
     Kind("sharing.json", "registers", leg_register, STAGES),
     Kind("sharing.json", "registers", holders, STAGES, by=(Model,)),
@@ -301,6 +333,7 @@ KINDS = [
     Kind("allocation.json", "allocations", allocation, ("allocated",)),
     Kind("liens.json", "refused_diversions", diversion, ERROR),
     Kind("liens.json", "diversions", diversion, ("taken", "rest")),
+    Kind("liens.json", "waterfalls", served, ("taken", "rest")),
     Kind("liens.json", "loans", loan, (), by=(Model,)),
     Kind("liens.json", "refused_free", free, ERROR, by=(Model,)),
     Kind("liens.json", "free", free, ("free_bps",), by=(Model,)),

@@ -18,6 +18,11 @@ pub enum Error {
         /// Where the slice must have ended.
         total: u128,
     },
+    /// The legs of an agreement do not add up to 10,000 basis points.
+    LegsNotWhole {
+        /// What they add up to.
+        total_bps: u128,
+    },
     /// Two weights add up to more than 128 bits.
     SumOverflow {
         /// The weight of the left subtree.
@@ -38,6 +43,19 @@ pub enum Error {
         expected: u64,
         /// The length it has.
         actual: u64,
+    },
+    /// A file does not begin like one of a register.
+    NotARegister,
+    /// A row names something that is not there.
+    OutOfRange {
+        /// What is named.
+        what: &'static str,
+        /// The row that names it.
+        index: u64,
+        /// The name it gives.
+        value: u64,
+        /// What the name must be below.
+        limit: u64,
     },
     /// The register has fewer leaves.
     NoSuchLeaf {
@@ -98,9 +116,16 @@ impl fmt::Display for Error {
             Self::WeightAboveTotal { before, weight, total } => {
                 write!(f, "the slice of {weight} after {before} ends above the total {total}")
             }
+            Self::LegsNotWhole { total_bps } => {
+                write!(f, "the legs add up to {total_bps} basis points, not to 10000")
+            }
             Self::SumOverflow { left, right } => write!(f, "{left} + {right} is above {}", u128::MAX),
             Self::ZeroAccount { index } => write!(f, "leaf {index} belongs to the zero account"),
             Self::LengthMismatch { what, expected, actual } => write!(f, "{what}: expected {expected}, got {actual}"),
+            Self::NotARegister => f.write_str("the file is not one of a register"),
+            Self::OutOfRange { what, index, value, limit } => {
+                write!(f, "the {what} of row {index} is {value}, which is not below {limit}")
+            }
             Self::NoSuchLeaf { index, count } => write!(f, "there is no leaf {index} among {count}"),
             Self::ProofRefused(refusal) => write!(f, "the proof is refused for its {refusal}"),
             Self::IncomeFell { before, after } => write!(f, "cumulative income fell from {before} to {after}"),

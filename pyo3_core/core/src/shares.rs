@@ -3,6 +3,8 @@
 use ruint::aliases::U256;
 
 use crate::Error;
+use crate::fraction::{Parts, scale};
+use crate::register::require_length;
 
 /// Whether more income may still arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,40 +76,222 @@ impl Slice {
 /// # Errors
 /// [`Error::TotalIsZero`] if the weights add up to nothing.
 pub fn shares(income: u64, weights: &[u64], stage: Stage) -> Result<Vec<u64>, Error> {
-    let total = weights.iter().copied().map(u128::from).sum();
+    let mut shares = vec![0; weights.len()];
+    share(income, weights, sum(weights), stage, 1, &mut shares)?;
+    Ok(shares)
+}
+
+/// The sum of a column, which has less than 2^64 rows.
+#[must_use]
+pub fn sum(column: &[u64]) -> u128 {
+    // In pieces whose sum of low halves and of high halves fits in 64 bits.
+    let pieces = column.chunks(1 << 20).map(|piece| {
+        let (low, high) = piece
+            .iter()
+            .fold((0_u64, 0_u64), |(low, high), value| (low + (value & u64::from(u32::MAX)), high + (value >> 32)));
+        (u128::from(high) << 32) + u128::from(low)
+    });
+    pieces.sum()
+}
+
+/// [`shares`] into a column that is there, when the `total` of the weights is known, by any number of threads.
+///
+/// # Errors
+/// [`Error::TotalIsZero`], [`Error::WeightAboveTotal`] if the weights add up to more than `total`,
+/// [`Error::LengthMismatch`].
+#[expect(clippy::missing_panics_doc, reason = "neither adding up nor sharing panics")]
+pub fn share(
+    income: u64,
+    weights: &[u64],
+    total: u128,
+    stage: Stage,
+    threads: usize,
+    shares: &mut [u64],
+) -> Result<(), Error> {
+    if threads <= 1 || weights.len() < threads {
+        return share_from(income, 0, weights, total, stage, shares);
+    }
+    require_length("shares", weights.len(), shares.len())?;
+    let each = weights.len().div_ceil(threads);
+    std::thread::scope(|scope| {
+        let sums: Vec<_> = weights.chunks(each).map(|weights| scope.spawn(|| sum(weights))).collect();
+        let sums = sums.into_iter().map(|sum| sum.join().expect("adding up does not panic"));
+        let mut end = 0;
+        let starts: Vec<u128> = sums
+            .map(|sum| {
+                end += sum;
+                end - sum
+            })
+            .collect();
+        let columns = weights.chunks(each).zip(shares.chunks_mut(each)).zip(starts);
+        let running = columns.map(|((weights, shares), before)| {
+            scope.spawn(move || share_from(income, before, weights, total, stage, shares))
+        });
+        let running: Vec<_> = running.collect();
+        running.into_iter().try_for_each(|shard| shard.join().expect("sharing does not panic"))
+    })
+}
+
+/// [`share`] for one shard of the weights: those that begin `before`.
+///
+/// # Errors
+/// [`Error::TotalIsZero`], [`Error::WeightAboveTotal`], [`Error::LengthMismatch`].
+pub fn share_from(
+    income: u64,
+    before: u128,
+    weights: &[u64],
+    total: u128,
+    stage: Stage,
+    shares: &mut [u64],
+) -> Result<(), Error> {
+    require_length("shares", weights.len(), shares.len())?;
     if total == 0 {
         return Err(Error::TotalIsZero);
     }
-    Ok(column(income, weights.iter().copied().map(u128::from), total, stage))
+    let refused = || Error::WeightAboveTotal { before, weight: sum(weights), total };
+    if before > total {
+        return Err(refused());
+    }
+    let column = Column { before, weights, shares, stage };
+    let fits = match Parts::new(income, total) {
+        Parts::Wide { .. } => before.checked_add(sum(weights)).is_some_and(|end| end <= total),
+        _ => true,
+    };
+    if !fits {
+        return Err(refused());
+    }
+    match Parts::new(income, total) {
+        Parts::Fraction { high, low } => column.fill_narrow(total, |x| scale(high, low, x)),
+        Parts::Times { times, high, low } => {
+            column.fill_narrow(total, |x| times.wrapping_mul(x).wrapping_add(scale(high, low, x)))
+        }
+        parts @ Parts::Wide { .. } => {
+            column.fill_wide(parts);
+            true
+        }
+    }
+    .then_some(())
+    .ok_or_else(refused)
 }
 
-/// The shares of `weights`, which add up to `total` above zero.
-pub(crate) fn column(income: u64, weights: impl ExactSizeIterator<Item = u128>, total: u128, stage: Stage) -> Vec<u64> {
-    let income = u128::from(income);
-    let count = weights.len();
-    let entitled: Vec<u64> = match stage {
-        Stage::Open => weights.map(|weight| narrow(part_down(income, weight, total))).collect(),
-        Stage::Closed => {
-            let mut before = 0;
-            let mut paid = 0;
-            weights
-                .map(|weight| {
-                    before += weight;
+/// A shard of a column that is being shared.
+struct Column<'a> {
+    before: u128,
+    weights: &'a [u64],
+    shares: &'a mut [u64],
+    stage: Stage,
+}
+
+impl Column<'_> {
+    /// Fills the shares from parts of 64 bits. Returns whether the slices lie within the total; if not, what was filled in
+    /// means nothing.
+    #[inline(always)]
+    fn fill_narrow(self, total: u128, part: impl Fn(u64) -> u64) -> bool {
+        let rows = self.shares.iter_mut().zip(self.weights);
+        let mut end = narrow(self.before);
+        let mut wrapped = false;
+        match self.stage {
+            Stage::Open => {
+                for (share, &weight) in rows {
+                    *share = part(weight);
+                    let (next, over) = end.overflowing_add(weight);
+                    (end, wrapped) = (next, wrapped | over);
+                }
+            }
+            Stage::Closed => {
+                let mut paid = part(end);
+                for (share, &weight) in rows {
+                    let (next, over) = end.overflowing_add(weight);
+                    (end, wrapped) = (next, wrapped | over);
                     let paid_before = paid;
-                    paid = part_down(income, before, total);
-                    narrow(paid - paid_before)
-                })
-                .collect()
+                    paid = part(end);
+                    *share = paid.wrapping_sub(paid_before);
+                }
+            }
+        }
+        !wrapped && u128::from(end) <= total
+    }
+
+    /// Fills the shares of a total of more than 64 bits.
+    fn fill_wide(self, parts: Parts) {
+        let rows = self.shares.iter_mut().zip(self.weights);
+        match self.stage {
+            Stage::Open => rows.for_each(|(share, &weight)| *share = parts.at(weight.into())),
+            Stage::Closed => {
+                let mut end = self.before;
+                let mut paid = parts.at(end);
+                for (share, &weight) in rows {
+                    end += u128::from(weight);
+                    let paid_before = paid;
+                    paid = parts.at(end);
+                    *share = paid - paid_before;
+                }
+            }
+        }
+    }
+}
+
+/// The shares of weights of 128 bits, which add up to `total` above zero.
+pub(crate) fn wide_column(income: u64, weights: &[u128], total: u128, stage: Stage) -> Vec<u64> {
+    let parts = Parts::new(income, total);
+    let (mut end, mut paid) = (0, 0);
+    let share = |&weight: &u128| match stage {
+        Stage::Open => parts.at(weight),
+        Stage::Closed => {
+            end += weight;
+            let paid_before = std::mem::replace(&mut paid, parts.at(end));
+            paid - paid_before
         }
     };
-    debug_assert!({
-        let shared: u128 = entitled.iter().copied().map(u128::from).sum();
-        match stage {
-            Stage::Open => shared <= income && income - shared < count as u128,
-            Stage::Closed => shared == income,
-        }
-    });
-    entitled
+    weights.iter().map(share).collect()
+}
+
+/// Divides every receipt among holders of its own: receipt `i` of `incomes` among the weights from `offsets[i]` to
+/// `offsets[i + 1]`. Like [`shares`] for each, one after the other.
+///
+/// # Errors
+/// [`Error::LengthMismatch`], [`Error::OutOfRange`] if the offsets do not rise from zero to the number of weights,
+/// [`Error::TotalIsZero`].
+pub fn share_ragged(
+    incomes: &[u64],
+    offsets: &[u64],
+    weights: &[u64],
+    stage: Stage,
+    shares: &mut [u64],
+) -> Result<(), Error> {
+    require_length("shares", weights.len(), shares.len())?;
+    let runs = runs(incomes.len(), offsets, weights.len())?;
+    for (&income, run) in incomes.iter().zip(runs) {
+        let weights = &weights[run.clone()];
+        share_from(income, 0, weights, sum(weights), stage, &mut shares[run])?;
+    }
+    Ok(())
+}
+
+/// The runs of rows between `count + 1` offsets, which rise from zero to the number of rows.
+pub(crate) fn runs(
+    count: usize,
+    offsets: &[u64],
+    rows: usize,
+) -> Result<impl Iterator<Item = std::ops::Range<usize>>, Error> {
+    require_length("offsets", count + 1, offsets.len())?;
+    let (first, last) = (offsets[0], offsets[count]);
+    let wrong = |index: usize, limit: u64| Error::OutOfRange {
+        what: "offset",
+        index: index as u64,
+        value: offsets[index],
+        limit,
+    };
+    if first != 0 {
+        return Err(wrong(0, 1));
+    }
+    if let Some(index) = offsets.windows(2).position(|pair| pair[0] > pair[1]) {
+        return Err(wrong(index, offsets[index + 1] + 1));
+    }
+    require_length("rows", usize::try_from(last).unwrap_or(usize::MAX), rows)?;
+    // No offset is above the number of rows, so each is a position in memory.
+    let position = |offset: u64| usize::try_from(offset).expect("below the number of rows");
+    Ok(offsets.windows(2).map(move |pair| position(pair[0])..position(pair[1])))
 }
 
 /// `floor(amount * part / whole)`, exactly, for a part that is not above the whole.

@@ -141,7 +141,7 @@ proptest! {
 
     #[test]
     fn every_leaf_is_proven_to_own_its_slice(weights in weights()) {
-        let register = Register::new(&accounts(weights.len()), &weights).unwrap();
+        let register = Register::new(&accounts(weights.len()), weights.as_slice()).unwrap();
         prop_assert_eq!(register.total(), sum(&weights));
         let mut before = 0;
         for (index, weight) in (0..).zip(weights) {
@@ -157,7 +157,7 @@ proptest! {
     fn proof_with_one_bit_changed_is_refused(
         weights in weights(), at in any::<prop::sample::Index>(), bit in any::<prop::sample::Index>()
     ) {
-        let register = Register::new(&accounts(weights.len()), &weights).unwrap();
+        let register = Register::new(&accounts(weights.len()), weights.as_slice()).unwrap();
         let index = at.index(weights.len()) as u64;
         let (leaf, mut proof) = (register.leaf(index).unwrap(), register.proof(index).unwrap());
         prop_assume!(!proof.is_empty());
@@ -169,7 +169,7 @@ proptest! {
 
     #[test]
     fn statements_are_the_shares_of_the_weights(income in narrow(), weights in weights()) {
-        let register = Register::new(&accounts(weights.len()), &weights).unwrap();
+        let register = Register::new(&accounts(weights.len()), weights.as_slice()).unwrap();
         for stage in [Stage::Open, Stage::Closed] {
             prop_assert_eq!(register.statements(income, stage), shares(income, &weights, stage).unwrap());
         }

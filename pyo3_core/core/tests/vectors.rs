@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use gongsheng_core::keccak::keccak256;
-use gongsheng_core::liens::{Lien, divert};
+use gongsheng_core::liens::{Lien, Pledges, divert, waterfall};
 use gongsheng_core::register::Node;
+use gongsheng_core::settle::net;
 use gongsheng_core::{Account, Error, Leaf, Refusal, Register, Slice, Stage, allocate, shares, verify};
 use serde_json::Value;
 
@@ -145,7 +146,7 @@ fn holders_of_a_register_share_the_income_of_its_leg() {
         let legs = list(&case["legs"], narrow);
         let weights = list(&case["weights"], narrow);
         let accounts: Vec<Account> = (0..weights.len()).map(|_| [1; 20]).collect();
-        let register = Register::new(&accounts, &weights).unwrap();
+        let register = Register::new(&accounts, weights.as_slice()).unwrap();
         let leg: usize = text(&case["leg"]).parse().unwrap();
         let shared = |stage| {
             let income = shares(narrow(&case["received"]), &legs, stage).unwrap()[leg];
@@ -178,7 +179,7 @@ fn refused_claims_are_refused_for_their_reason() {
 #[test]
 fn refused_registers_are_refused() {
     check(&cases("register.json", "refused_registers"), &["error"], |case| {
-        is_refused(case, Register::new(&list(&case["accounts"], array), &list(&case["weights"], wide)))
+        is_refused(case, Register::new(&list(&case["accounts"], array), list(&case["weights"], wide).as_slice()))
     });
 }
 
@@ -186,7 +187,7 @@ fn refused_registers_are_refused() {
 fn registers_have_the_root_and_the_total_of_their_leaves() {
     let promises = ["root", "total", "count", "accounts", "weights"];
     check(&cases("register.json", "registers"), &promises, |case| {
-        let built = Register::new(&list(&case["accounts"], array), &list(&case["weights"], wide));
+        let built = Register::new(&list(&case["accounts"], array), list(&case["weights"], wide).as_slice());
         built.is_ok_and(|register| {
             register.root() == array(&case["root"])
                 && register.total() == wide(&case["total"])
@@ -198,7 +199,7 @@ fn registers_have_the_root_and_the_total_of_their_leaves() {
 #[test]
 fn proofs_are_built_and_verified() {
     for case in cases("register.json", "registers") {
-        let register = Register::new(&list(&case["accounts"], array), &list(&case["weights"], wide)).unwrap();
+        let register = Register::new(&list(&case["accounts"], array), list(&case["weights"], wide).as_slice()).unwrap();
         let claims = list(&case["proofs"], |proof| {
             let index = text(&proof["index"]).parse::<usize>().unwrap();
             let mut claim = proof.clone();
@@ -284,6 +285,32 @@ fn claims_are_divided_between_liens_and_holder() {
     check(&cases("liens.json", "diversions"), &["taken", "rest"], |case| {
         let diversion = divert(wide(&case["before"]), wide(&case["after"]), &liens(case)).unwrap();
         diversion.taken == list(&case["taken"], wide) && diversion.rest == wide(&case["rest"])
+    });
+}
+
+#[test]
+fn pools_are_served_rank_by_rank() {
+    check(&cases("liens.json", "waterfalls"), &["taken", "rest"], |case| {
+        let column = |key: &str| list(&case["pledges"], |pledge| narrow(&pledge[key]));
+        let rank: Vec<u8> = column("rank").into_iter().map(|rank| u8::try_from(rank).unwrap()).collect();
+        let pledges =
+            Pledges { offsets: &[0, rank.len() as u64], rank: &rank, due: &column("due"), cap: &column("cap") };
+        let (mut taken, mut rest) = (vec![0; rank.len()], [0]);
+        waterfall(&[narrow(&case["available"])], pledges, &mut taken, &mut rest).unwrap();
+        taken == list(&case["taken"], narrow) && rest == [narrow(&case["rest"])]
+    });
+}
+
+#[test]
+fn book_lines_are_netted_by_account() {
+    check(&cases("sharing.json", "nets"), &["nets"], |case| {
+        let account = list(&case["lines"], |line| text(&line["account"]).parse().unwrap());
+        let amounts = list(&case["lines"], |line| text(&line["amount"]).parse().unwrap());
+        let expected: Vec<i128> = list(&case["nets"], |net| text(net).parse().unwrap());
+        let (mut low, mut high) = (vec![0; expected.len()], vec![0; expected.len()]);
+        net(&account, &amounts, &mut low, &mut high).unwrap();
+        let value = |(low, high): (u64, u64)| (u128::from(high) << 64 | u128::from(low)).cast_signed();
+        low.into_iter().zip(high).map(value).collect::<Vec<_>>() == expected
     });
 }
 

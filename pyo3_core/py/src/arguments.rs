@@ -1,7 +1,7 @@
 //! What Python hands over becomes numbers of a fixed width and borrowed columns here, or is refused by name.
 
 use numpy::ndarray::{Dimension, Ix1, Ix2};
-use numpy::{Element, PyReadonlyArray, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{Element, PyArray, PyArray1, PyReadonlyArray, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 
@@ -20,6 +20,15 @@ pub struct Values<'py, T: Element, D: Dimension>(PyReadonlyArray<'py, T, D>);
 
 /// A column of weights.
 pub type Weights<'py> = Values<'py, u64, Ix1>;
+
+/// A column of signed amounts.
+pub type Amounts<'py> = Values<'py, i64, Ix1>;
+
+/// A column that names rows of another table.
+pub type Names<'py> = Values<'py, u32, Ix1>;
+
+/// A column of ranks.
+pub type Ranks<'py> = Values<'py, u8, Ix1>;
 
 /// A table with an account in each row.
 pub type Accounts<'py> = Values<'py, u8, Ix2>;
@@ -66,7 +75,12 @@ impl<'py, T: Element, D: Dimension> FromPyObject<'_, 'py> for Values<'py, T, D> 
     }
 }
 
-impl<T: Element, D: Dimension> Values<'_, T, D> {
+impl<'py, T: Element, D: Dimension> Values<'py, T, D> {
+    /// The array itself.
+    pub fn array(&self) -> &Bound<'py, PyArray<T, D>> {
+        &self.0
+    }
+
     /// The length along every dimension.
     pub fn shape(&self) -> &[usize] {
         self.0.shape()
@@ -89,4 +103,9 @@ fn other_array<T: Element, D: Dimension>(given: &Bound<'_, PyAny>) -> PyErr {
         Err(_) => given.get_type().to_string(),
     };
     PyTypeError::new_err(format!("expected a C-contiguous {dimensions}-dimensional array of {dtype}, got {got}"))
+}
+
+/// A column to be filled, from NumPy's allocator, which asks the system for large pages.
+pub fn empty(py: Python<'_>, rows: usize) -> PyResult<Bound<'_, PyArray1<u64>>> {
+    Ok(py.import("numpy")?.call_method1("empty", (rows, "uint64"))?.cast_into()?)
 }

@@ -14,6 +14,9 @@ create_exception!(pyo3_core, WeightAboveTotal, CoreError, "A slice ends behind t
 create_exception!(pyo3_core, SumOverflow, CoreError, "Two weights add up to more than 128 bits.");
 create_exception!(pyo3_core, ZeroAccount, CoreError, "A leaf belongs to the zero account.");
 create_exception!(pyo3_core, LengthMismatch, CoreError, "Something has not the length it must have.");
+create_exception!(pyo3_core, NotARegister, CoreError, "A file is not one of a register.");
+create_exception!(pyo3_core, LegsNotWhole, CoreError, "The legs of an agreement are not 10,000 basis points.");
+create_exception!(pyo3_core, OutOfRange, CoreError, "A row names something that is not there.");
 create_exception!(pyo3_core, NoSuchLeaf, CoreError, "The register has fewer leaves.");
 create_exception!(pyo3_core, ProofRefused, CoreError, "A proof does not show that the leaf is in the register.");
 create_exception!(pyo3_core, IncomeFell, CoreError, "A cumulative figure is lower after a claim than before.");
@@ -30,6 +33,9 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("SumOverflow", py.get_type::<SumOverflow>())?;
     module.add("ZeroAccount", py.get_type::<ZeroAccount>())?;
     module.add("LengthMismatch", py.get_type::<LengthMismatch>())?;
+    module.add("NotARegister", py.get_type::<NotARegister>())?;
+    module.add("LegsNotWhole", py.get_type::<LegsNotWhole>())?;
+    module.add("OutOfRange", py.get_type::<OutOfRange>())?;
     module.add("NoSuchLeaf", py.get_type::<NoSuchLeaf>())?;
     module.add("ProofRefused", py.get_type::<ProofRefused>())?;
     module.add("IncomeFell", py.get_type::<IncomeFell>())?;
@@ -53,6 +59,12 @@ pub fn raise(py: Python<'_>, error: Error) -> PyErr {
         Error::LengthMismatch { what, expected, actual } => {
             let named = with_facts(py, LengthMismatch::new_err(message), [("what", what)]);
             with_facts(py, named, [("expected", expected), ("actual", actual)])
+        }
+        Error::NotARegister => NotARegister::new_err(message),
+        Error::LegsNotWhole { total_bps } => with_facts(py, LegsNotWhole::new_err(message), [("total_bps", total_bps)]),
+        Error::OutOfRange { what, index, value, limit } => {
+            let named = with_facts(py, OutOfRange::new_err(message), [("what", what)]);
+            with_facts(py, named, [("index", index), ("value", value), ("limit", limit)])
         }
         Error::NoSuchLeaf { index, count } => {
             with_facts(py, NoSuchLeaf::new_err(message), [("index", index), ("count", count)])

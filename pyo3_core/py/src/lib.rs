@@ -4,15 +4,16 @@
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
 mod arguments;
+mod columns;
 mod errors;
+mod register;
 
 use gongsheng_core::liens::{self, Lien};
 use gongsheng_core::{self as rules, Error, Leaf, Slice, Stage};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 
-use arguments::{Accounts, Narrow, Weights, Wide};
+use arguments::{Narrow, Weights, Wide};
 use errors::raise;
 
 fn stage(closed: bool) -> Stage {
@@ -35,19 +36,6 @@ fn entitled_open(py: Python<'_>, income: Wide, weight: Wide, total: Wide) -> PyR
 fn entitled_closed(py: Python<'_>, income: Wide, before: Wide, weight: Wide, total: Wide) -> PyResult<u128> {
     let slice = Slice::new(before.0, weight.0, total.0).map_err(|error| raise(py, error))?;
     Ok(slice.entitled(income.0, Stage::Closed))
-}
-
-#[pyfunction]
-#[pyo3(signature = (income, weights, *, closed))]
-fn shares<'py>(
-    py: Python<'py>,
-    income: Narrow,
-    weights: Weights<'py>,
-    closed: bool,
-) -> PyResult<Bound<'py, PyArray1<u64>>> {
-    let weights = weights.as_slice()?;
-    let shares = py.detach(|| rules::shares(income.0, weights, stage(closed)));
-    Ok(shares.map_err(|error| raise(py, error))?.into_pyarray(py))
 }
 
 #[pyfunction]
@@ -82,62 +70,6 @@ fn verify(
     Ok((slice.before(), slice.total()))
 }
 
-#[pyclass(frozen, module = "pyo3_core")]
-struct Register(rules::Register);
-
-#[pymethods]
-impl Register {
-    #[new]
-    fn new(py: Python<'_>, accounts: Accounts<'_>, weights: Weights<'_>) -> PyResult<Self> {
-        let width = accounts.shape()[1] as u64;
-        let (accounts, weights) = (accounts.as_slice()?, weights.as_slice()?);
-        let register = if width == 20 {
-            py.detach(|| rules::Register::new(accounts.as_chunks().0, weights))
-        } else {
-            Err(Error::LengthMismatch { what: "account", expected: 20, actual: width })
-        };
-        Ok(Self(register.map_err(|error| raise(py, error))?))
-    }
-
-    #[getter]
-    fn root<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.root())
-    }
-
-    #[getter]
-    fn total(&self) -> u128 {
-        self.0.total()
-    }
-
-    #[getter]
-    fn count(&self) -> u64 {
-        self.0.count()
-    }
-
-    fn __len__(&self) -> PyResult<usize> {
-        Ok(usize::try_from(self.0.count())?)
-    }
-
-    fn leaf<'py>(&self, py: Python<'py>, index: Narrow) -> PyResult<(Bound<'py, PyBytes>, u128)> {
-        let leaf = self.0.leaf(index.0).map_err(|error| raise(py, error))?;
-        Ok((PyBytes::new(py, &leaf.account), leaf.weight))
-    }
-
-    fn before(&self, py: Python<'_>, index: Narrow) -> PyResult<u128> {
-        self.0.before(index.0).map_err(|error| raise(py, error))
-    }
-
-    fn proof<'py>(&self, py: Python<'py>, index: Narrow) -> PyResult<Bound<'py, PyBytes>> {
-        let proof = self.0.proof(index.0).map_err(|error| raise(py, error))?;
-        Ok(PyBytes::new(py, &proof))
-    }
-
-    #[pyo3(signature = (leg_income, *, closed))]
-    fn statements<'py>(&self, py: Python<'py>, leg_income: Narrow, closed: bool) -> Bound<'py, PyArray1<u64>> {
-        py.detach(|| self.0.statements(leg_income.0, stage(closed))).into_pyarray(py)
-    }
-}
-
 /// The arithmetic of the Gongsheng Ledger in Rust.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -145,9 +77,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     errors::add_to(module)?;
     module.add_function(wrap_pyfunction!(entitled_open, module)?)?;
     module.add_function(wrap_pyfunction!(entitled_closed, module)?)?;
-    module.add_function(wrap_pyfunction!(shares, module)?)?;
     module.add_function(wrap_pyfunction!(allocate, module)?)?;
     module.add_function(wrap_pyfunction!(divert, module)?)?;
     module.add_function(wrap_pyfunction!(verify, module)?)?;
-    module.add_class::<Register>()
+    columns::add_to(module)?;
+    register::add_to(module)
 }

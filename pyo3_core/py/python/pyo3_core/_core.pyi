@@ -1,4 +1,4 @@
-"""The arithmetic of the Gongsheng Ledger in Rust: sharing, share registers, allocation, liens.
+"""The arithmetic of the Gongsheng Ledger in Rust: sharing, share registers, allocation, liens, netting.
 
 Units. Amounts are whole fen, weights and allocated amounts whole units of whatever is shared (kilograms, basis
 points). There are no floats, and every division rounds down; where something is left over, the function says who gets
@@ -6,7 +6,13 @@ it.
 
 Widths. A single number is a Python integer of up to 128 bits, a column is a one-dimensional, C-contiguous NumPy array
 of ``uint64``, and an income or amount that is shared over a column has up to 64 bits. Columns are read where they
-are, without a copy and without the interpreter lock: do not change them in another thread meanwhile.
+are, without a copy and without the interpreter lock: do not change them in another thread meanwhile. A column of names
+is ``uint32``, of signed amounts ``int64``, of ranks ``uint8``. An Arrow array without nulls is such a column without a
+copy: ``array.to_numpy()``, and ``np.frombuffer(array.buffers()[1], np.uint8).reshape(-1, 20)`` for accounts kept as
+fixed-size binary.
+
+Speed. Hashes are computed eight, four or one at a time, whatever the processor has (``lanes``), sharing does not
+divide, and ``threads`` says how many threads work on one call. No result depends on either.
 
 Errors. An argument of another type, dtype, dimension or memory layout is a ``TypeError``. Everything else that is
 refused is a ``CoreError`` named by what is wrong, with the wrong values as attributes. Nothing wraps and nothing is
@@ -16,6 +22,7 @@ The rules (S, R, A, L) and their numbers are those of ``tests/model.py``.
 """
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Final, Literal, final
 
 import numpy as np
@@ -26,11 +33,17 @@ __all__ = [
     "AmountTooLarge",
     "CoreError",
     "IncomeFell",
+    "LegsNotWhole",
     "LengthMismatch",
     "NoSuchLeaf",
+    "NotARegister",
+    "OutOfRange",
     "PledgedAboveWhole",
     "ProofRefused",
     "Register",
+    "RegisterWriter",
+    "Shard",
+    "StandardTree",
     "SumOverflow",
     "TotalIsZero",
     "WeightAboveTotal",
@@ -40,8 +53,14 @@ __all__ = [
     "divert",
     "entitled_closed",
     "entitled_open",
+    "lanes",
+    "net",
     "shares",
+    "shares_ragged",
+    "split_receipts",
     "verify",
+    "verify_standard",
+    "waterfall",
 ]
 
 __version__: Final[str]
@@ -84,11 +103,29 @@ class ZeroAccount(CoreError):
     index: int
 
 class LengthMismatch(CoreError):
-    """``what`` (``account``, ``root`` or ``weights``) has not the length it must have, in bytes or in rows."""
+    """``what`` (``account``, ``root``, ``weights``, …) has not the length it must have, in bytes or in rows."""
 
     what: str
     expected: int
     actual: int
+
+class NotARegister(CoreError):
+    """A file does not begin like one of a register, or was not finished."""
+
+class LegsNotWhole(CoreError):
+    """The legs of an agreement add up to ``total_bps``, not to 10,000 basis points."""
+
+    total_bps: int
+
+class OutOfRange(CoreError):
+    """Row ``index`` names the ``what`` (``account``, ``agreement``, ``offset`` or ``rank``) ``value``, which is not below
+    ``limit``.
+    """
+
+    what: str
+    index: int
+    value: int
+    limit: int
 
 class NoSuchLeaf(CoreError):
     """The register has only ``count`` leaves."""
@@ -136,14 +173,77 @@ def entitled_closed(income: int, before: int, weight: int, total: int) -> int:
     Raises ``TotalIsZero``, ``WeightAboveTotal``, ``AmountIsNegative``, ``AmountTooLarge``.
     """
 
-def shares(income: int, weights: NDArray[np.uint64], *, closed: bool) -> NDArray[np.uint64]:
+def shares(
+    income: int,
+    weights: NDArray[np.uint64],
+    *,
+    closed: bool,
+    total: int | None = None,
+    before: int | None = None,
+    threads: int = 1,
+    out: NDArray[np.uint64] | None = None,
+) -> NDArray[np.uint64]:
     """S1 or S2 for a whole column: what the owner of each of ``weights`` is entitled to of ``income``.
 
     The slices follow each other in the order of the column and fill its total. Open, up to ``len(weights) - 1`` fen
     are held back; closed, the result adds up to exactly ``income``. With basis points as weights this shares an
     agreement among its legs.
 
-    Raises ``TotalIsZero``, ``AmountIsNegative``, ``AmountTooLarge`` (``income`` has more than 64 bits).
+    With ``total``, the weights are not added up first. With ``total`` and ``before``, they are one shard of a longer
+    column, whose first slice begins at ``before``: the shards' results, one after the other, are the column's. The
+    result is written into ``out``, if it is given, and returned; after a refusal ``out`` means nothing.
+
+    Raises ``TotalIsZero``, ``WeightAboveTotal`` (the slices end above ``total``), ``LengthMismatch`` (``out``),
+    ``AmountIsNegative``, ``AmountTooLarge`` (``income`` has more than 64 bits, ``total`` or ``before`` more than 128).
+    """
+
+def shares_ragged(
+    incomes: NDArray[np.uint64], offsets: NDArray[np.uint64], weights: NDArray[np.uint64], *, closed: bool
+) -> NDArray[np.uint64]:
+    """S1 or S2 for many receipts, each with holders of its own.
+
+    Receipt ``i`` is shared among ``weights[offsets[i]:offsets[i + 1]]``, and the shares stand where the weights do.
+    There is one offset more than there are ``incomes``; they rise from 0 to ``len(weights)``.
+
+    Raises ``LengthMismatch``, ``OutOfRange``, ``TotalIsZero`` (of any one receipt).
+    """
+
+def split_receipts(
+    amounts: NDArray[np.uint64], agreement: NDArray[np.uint32], legs: Sequence[Sequence[int]]
+) -> NDArray[np.uint64]:
+    """S2 and S3 for many receipts: split each of ``amounts`` among the legs of its agreement.
+
+    ``legs[agreement[i]]`` are basis points that add up to 10,000. The result has the legs of the first receipt, then
+    of the second, and so on; those of one receipt add up to exactly its amount.
+
+    Raises ``LegsNotWhole``, ``LengthMismatch``, ``OutOfRange`` (no such agreement).
+    """
+
+def waterfall(
+    available: NDArray[np.uint64],
+    offsets: NDArray[np.uint64],
+    rank: NDArray[np.uint8],
+    due: NDArray[np.uint64],
+    cap: NDArray[np.uint64],
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """L10: serve the pledges of many pools, rank by rank, and return ``(taken, rest)``.
+
+    The pledges of pool ``i``, which has ``available[i]`` fen, are the rows from ``offsets[i]`` to ``offsets[i + 1]``,
+    in order of registration. A pledge asks for what is ``due``, at most its ``cap``. Rank 0 is served first, 7 last;
+    a rank whose asks fit is served in full, the first that does not fit shares what is left in proportion to the asks
+    (S2), and those behind it get nothing. ``taken`` has a row for each pledge, ``rest`` one for each pool, and
+    together they are what was available.
+
+    Raises ``LengthMismatch``, ``OutOfRange`` (an offset or a rank).
+    """
+
+def net(account: NDArray[np.uint32], amounts: NDArray[np.int64], accounts: int) -> NDArray[np.uint64]:
+    """S7: add up the signed ``amounts`` of book lines by ``account``, each below ``accounts``.
+
+    The result has shape ``(2, accounts)``: the low words of the nets, then the high words; together they are 128 bits,
+    two's complement. No sum of lines that fit in memory is too large.
+
+    Raises ``LengthMismatch``, ``OutOfRange``.
     """
 
 def allocate(amount: int, weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -174,13 +274,31 @@ class Register:
     It does not change once built, and threads may share it.
     """
 
-    def __new__(cls, accounts: NDArray[np.uint8], weights: NDArray[np.uint64]) -> Register:
+    def __new__(
+        cls, accounts: NDArray[np.uint8], weights: NDArray[np.uint64], *, threads: int = 1, lanes: str | None = None
+    ) -> Register:
         """Build the register of ``accounts``, a C-contiguous table of shape ``(n, 20)``, and ``n`` weights, in their
         order.
 
-        A weight may be zero, an account may stand in several rows, but not the zero account.
+        A weight may be zero, an account may stand in several rows, but not the zero account. Arrays that nobody can
+        write to are kept as they are, others are copied. ``lanes`` forces one of ``lanes()``.
 
         Raises ``LengthMismatch``, ``ZeroAccount``, ``TotalIsZero`` (also of no rows at all).
+        """
+
+    @staticmethod
+    def open(path: str | PathLike[str]) -> Register:
+        """Map a file that ``save`` or ``RegisterWriter`` wrote into memory. Nothing is read before it is asked for.
+
+        The nodes are believed; ``audit`` computes them again. Do not change the file while the register lives.
+
+        Raises ``NotARegister``, ``LengthMismatch`` (the file is longer or shorter than it says), ``OSError``.
+        """
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the register to a file.
+
+        Raises ``OSError``.
         """
 
     @property
@@ -219,7 +337,28 @@ class Register:
         Raises ``NoSuchLeaf``, ``AmountIsNegative``, ``AmountTooLarge``.
         """
 
-    def statements(self, leg_income: int, *, closed: bool) -> NDArray[np.uint64]:
+    def proofs(self, indices: NDArray[np.uint64]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+        """The proofs of many leaves, one after the other, and where each begins; the end of the last is there as well.
+
+        Raises ``NoSuchLeaf``.
+        """
+
+    def replaced(
+        self, indices: NDArray[np.uint64], accounts: NDArray[np.uint8], weights: NDArray[np.uint64]
+    ) -> Register:
+        """A register with other leaves at ``indices``; of equal indices the last counts. Only the nodes above them are
+        hashed, the others are copied. This register stays as it is.
+
+        Raises ``NoSuchLeaf``, ``LengthMismatch``, ``ZeroAccount``, ``TotalIsZero``.
+        """
+
+    def audit(self, *, threads: int = 1, lanes: str | None = None) -> bool:
+        """Compute every node again from the leaves, and tell whether they are the ones that are kept.
+
+        Raises ``ZeroAccount``, ``TotalIsZero`` of leaves in a file that no register has.
+        """
+
+    def statements(self, leg_income: int, *, closed: bool, threads: int = 1) -> NDArray[np.uint64]:
         """What every leaf is entitled to of the register's ``leg_income``, in fen, in the order of the leaves.
 
         Open, each figure is ``entitled_open`` of the open leg; closed, ``entitled_closed`` of the closed leg, and
@@ -237,3 +376,96 @@ def verify(root: bytes, count: int, index: int, account: bytes, weight: int, pro
     Raises ``ProofRefused``, ``LengthMismatch`` (``root`` is not 32 or ``account`` not 20 bytes), ``TotalIsZero``,
     ``AmountIsNegative``, ``AmountTooLarge``.
     """
+
+@final
+class RegisterWriter:
+    """Builds a register in a file from leaves that come in batches of any size, in memory that hardly grows with them:
+    a few megabytes, and less than a byte for each leaf.
+
+    The file is no register until ``finish``.
+    """
+
+    def __new__(
+        cls, path: str | PathLike[str], count: int, *, threads: int = 1, lanes: str | None = None
+    ) -> RegisterWriter:
+        """Begin a register that will have ``count`` leaves; a file at ``path`` is written over.
+
+        Raises ``TotalIsZero`` (of no leaves), ``NoSuchLeaf`` (of more than any memory holds), ``OSError``.
+        """
+
+    def append(self, accounts: NDArray[np.uint8], weights: NDArray[np.uint64]) -> None:
+        """Take the next leaves.
+
+        Raises ``LengthMismatch`` (also of more leaves than were announced), ``ZeroAccount``, ``OSError``, and
+        ``ValueError`` once finished.
+        """
+
+    def finish(self) -> Register:
+        """Write what is left, and open the register.
+
+        Raises ``LengthMismatch`` (leaves are missing), ``TotalIsZero``, ``OSError``, and ``ValueError`` once finished.
+        """
+
+@final
+class Shard:
+    """A run of leaves that was hashed by itself. Neighbours merge, in any grouping, into the register of all."""
+
+    def __new__(
+        cls,
+        start: int,
+        accounts: NDArray[np.uint8],
+        weights: NDArray[np.uint64],
+        *,
+        threads: int = 1,
+        lanes: str | None = None,
+    ) -> Shard:
+        """Hash the leaves from leaf ``start`` of the register on.
+
+        Raises ``LengthMismatch``, ``ZeroAccount``, ``NoSuchLeaf`` (beyond what a register can have).
+        """
+
+    def merged(self, next: Shard) -> Shard:
+        """This shard and the one that begins where it ends.
+
+        Raises ``LengthMismatch`` (``next`` begins elsewhere).
+        """
+
+    def finish(self) -> tuple[bytes, int, int]:
+        """The root, the total and the number of leaves of a register that has no others.
+
+        Raises ``LengthMismatch`` (leaves before these are missing), ``TotalIsZero``.
+        """
+
+@final
+class StandardTree:
+    """The Merkle tree of ``@openzeppelin/merkle-tree``, format ``standard-v1``, of ``["address", "uint256"]`` values."""
+
+    def __new__(
+        cls, accounts: NDArray[np.uint8], weights: NDArray[np.uint64], *, lanes: str | None = None
+    ) -> StandardTree:
+        """Build the tree of ``accounts``, shape ``(n, 20)``, and ``n`` weights.
+
+        Raises ``LengthMismatch``, ``TotalIsZero`` (of no rows), ``NoSuchLeaf`` (of more than 2^31 - 1).
+        """
+
+    @property
+    def root(self) -> bytes:
+        """The root, 32 bytes."""
+
+    def __len__(self) -> int:
+        """The number of values."""
+
+    def proof(self, index: int) -> list[bytes]:
+        """The siblings of the value at ``index``, as it was given, from the leaf up.
+
+        Raises ``NoSuchLeaf``.
+        """
+
+def verify_standard(root: bytes, account: bytes, weight: int, proof: Sequence[bytes]) -> None:
+    """Check that ``account`` with ``weight`` is a value of the standard tree with this ``root``.
+
+    Raises ``ProofRefused``, ``LengthMismatch``.
+    """
+
+def lanes() -> list[str]:
+    """How many hashes this processor can compute at once: some of ``scalar``, ``avx2`` and ``avx512``, the widest last."""

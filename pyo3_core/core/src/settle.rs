@@ -1,0 +1,212 @@
+//! Whole columns of receipts and of book lines.
+
+use crate::Error;
+use crate::keccak::{Kernel, Lanes, Work};
+use crate::liens::WHOLE_BPS;
+use crate::register::require_length;
+use crate::shares::narrow;
+
+/// Legs that are written at once, whether an agreement has as many or not.
+const LEGS: usize = 4;
+
+/// Below this amount a fraction of 64 bits is exact: it is too large by less than 10,000 parts of 2^64, so that the part of
+/// an amount is too large by less than a ten-thousandth.
+const FAST: u64 = 1 << 50;
+
+/// Agreements as slices of 10,000 basis points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreements {
+    /// Where each leg of each agreement ends, in basis points.
+    ends: Vec<Vec<u64>>,
+    /// The same for agreements of at most [`LEGS`] legs.
+    short: Vec<Short>,
+}
+
+/// Where up to [`LEGS`] legs end, as fractions of 64 bits, rounded up; from the last leg on the whole, as a mask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Short {
+    count: usize,
+    fractions: [u64; LEGS],
+    wholes: [u64; LEGS],
+}
+
+impl Agreements {
+    /// S3: takes the legs of each agreement in basis points.
+    ///
+    /// # Errors
+    /// [`Error::LegsNotWhole`].
+    pub fn new(legs: &[Vec<u64>]) -> Result<Self, Error> {
+        let mut agreements = Self { ends: Vec::new(), short: Vec::new() };
+        for legs in legs {
+            let total: u128 = legs.iter().copied().map(u128::from).sum();
+            if total != WHOLE_BPS {
+                return Err(Error::LegsNotWhole { total_bps: total });
+            }
+            let mut end = 0;
+            let ends: Vec<u64> = legs
+                .iter()
+                .map(|leg| {
+                    end += leg;
+                    end
+                })
+                .collect();
+            let mut short = Short { count: ends.len(), fractions: [0; LEGS], wholes: [u64::MAX; LEGS] };
+            for (leg, &end) in ends.iter().enumerate().take(LEGS) {
+                if u128::from(end) < WHOLE_BPS {
+                    short.fractions[leg] = narrow((u128::from(end) << 64).div_ceil(WHOLE_BPS));
+                    short.wholes[leg] = 0;
+                }
+            }
+            agreements.ends.push(ends);
+            agreements.short.push(short);
+        }
+        Ok(agreements)
+    }
+
+    /// The number of legs that receipts of these agreements have together.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] if a receipt names an agreement that is not there.
+    pub fn legs_of(&self, agreement: &[u32]) -> Result<usize, Error> {
+        let mut legs = 0;
+        for (index, &named) in agreement.iter().enumerate() {
+            let Some(short) = self.short.get(named as usize) else {
+                let (index, value, limit) = (index as u64, named.into(), self.short.len() as u64);
+                return Err(Error::OutOfRange { what: "agreement", index, value, limit });
+            };
+            legs += short.count;
+        }
+        Ok(legs)
+    }
+
+    /// S2, S3: splits each of `amounts` among the legs of its `agreement`, one receipt after the other, each exactly.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`], [`Error::OutOfRange`].
+    pub fn split(&self, amounts: &[u64], agreement: &[u32], shares: &mut [u64]) -> Result<(), Error> {
+        require_length("agreement", amounts.len(), agreement.len())?;
+        require_length("shares", self.legs_of(agreement)?, shares.len())?;
+        if !shares.is_empty() {
+            Lanes::best().run(Split { agreements: self, amounts, agreement, shares });
+        }
+        Ok(())
+    }
+}
+
+struct Split<'a> {
+    agreements: &'a Agreements,
+    amounts: &'a [u64],
+    agreement: &'a [u32],
+    shares: &'a mut [u64],
+}
+
+impl Work for Split<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const N: usize, K: Kernel<N>>(self, _: K) {
+        let mut at = 0;
+        for (&amount, &agreement) in self.amounts.iter().zip(self.agreement) {
+            let short = &self.agreements.short[agreement as usize];
+            let shares = &mut self.shares[at..];
+            at += short.count;
+            if amount < FAST
+                && short.count <= LEGS
+                && let Some(shares) = shares.first_chunk_mut::<LEGS>()
+            {
+                // Without a branch on the number of legs: the next receipt writes over what is too much.
+                let mut paid_before = 0;
+                for (leg, share) in shares.iter_mut().enumerate() {
+                    let part = narrow((u128::from(short.fractions[leg]) * u128::from(amount)) >> 64);
+                    let paid = part + (short.wholes[leg] & amount);
+                    *share = paid.wrapping_sub(paid_before);
+                    paid_before = paid;
+                }
+                continue;
+            }
+            // An amount is `whole * 10000 + rest`; the product with the rest is below 10^8.
+            let (whole, rest) = (amount / 10_000, amount % 10_000);
+            let mut paid = 0;
+            for (share, end) in shares.iter_mut().zip(&self.agreements.ends[agreement as usize]) {
+                let paid_before = std::mem::replace(&mut paid, whole * end + rest * end / 10_000);
+                *share = paid - paid_before;
+            }
+        }
+    }
+}
+
+/// S7: adds up the signed `amounts` of book lines by `account`, into the `low` and the `high` words of the nets: 128 bits,
+/// two's complement, without a limit that lines in memory could reach.
+///
+/// # Errors
+/// [`Error::LengthMismatch`], [`Error::OutOfRange`] if a line names an account that is not there.
+pub fn net(account: &[u32], amounts: &[i64], low: &mut [u64], high: &mut [u64]) -> Result<(), Error> {
+    require_length("amounts", account.len(), amounts.len())?;
+    require_length("nets", low.len(), high.len())?;
+    low.fill(0);
+    high.fill(0);
+    // A line adds to the low word as a signed number, and touches the high one only where that wraps: half the memory to
+    // jump about in.
+    for (index, (&account, &amount)) in account.iter().zip(amounts).enumerate() {
+        let Some(net) = low.get_mut(account as usize) else {
+            let (index, value, limit) = (index as u64, account.into(), low.len() as u64);
+            return Err(Error::OutOfRange { what: "account", index, value, limit });
+        };
+        let (sum, wrapped) = net.cast_signed().overflowing_add(amount);
+        *net = sum.cast_unsigned();
+        if wrapped {
+            let high = &mut high[account as usize];
+            *high = high.wrapping_add_signed(amount.signum());
+        }
+    }
+    for (low, high) in low.iter().zip(high) {
+        *high = high.wrapping_sub(low >> 63);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agreement_that_is_not_whole_is_refused() {
+        assert_eq!(Agreements::new(&[vec![3_000, 6_999]]), Err(Error::LegsNotWhole { total_bps: 9_999 }));
+        assert_eq!(Agreements::new(&[vec![]]), Err(Error::LegsNotWhole { total_bps: 0 }));
+    }
+
+    #[test]
+    fn receipt_of_an_unknown_agreement_is_refused() {
+        let agreements = Agreements::new(&[vec![10_000]]).unwrap();
+        let refused = Error::OutOfRange { what: "agreement", index: 1, value: 1, limit: 1 };
+        assert_eq!(agreements.split(&[1, 2], &[0, 1], &mut [0; 2]), Err(refused));
+    }
+
+    #[test]
+    fn agreements_of_few_and_of_many_legs_split_alike() {
+        let few = vec![3_000, 4_000, 3_000];
+        let many = vec![1_000; 10];
+        let amounts = [0, 1, 9_999, 10_000, u64::MAX, u64::MAX - 1, 123_456_789, FAST - 1, FAST, FAST + 1];
+        for legs in [vec![few.clone()], vec![many.clone(), few], vec![many]] {
+            let agreements = Agreements::new(&legs).unwrap();
+            for amount in amounts {
+                for (name, legs) in (0..).zip(&legs) {
+                    let mut split = vec![0; legs.len()];
+                    agreements.split(&[amount], &[name], &mut split).unwrap();
+                    assert_eq!(split, crate::shares(amount, legs, crate::Stage::Closed).unwrap());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nets_exceed_64_bits_on_both_sides() {
+        let (mut low, mut high) = ([9; 3], [9; 3]);
+        let amounts = [i64::MAX, i64::MAX, i64::MIN, i64::MIN, -5, i64::MAX];
+        net(&[0, 0, 1, 1, 2, 0], &amounts, &mut low, &mut high).unwrap();
+        let value = |net: usize| (u128::from(high[net]) << 64 | u128::from(low[net])).cast_signed();
+        assert_eq!([0, 1, 2].map(value), [3 * i128::from(i64::MAX), 2 * i128::from(i64::MIN), -5]);
+        let refused = Error::OutOfRange { what: "account", index: 1, value: 3, limit: 3 };
+        assert_eq!(net(&[0, 3], &[1, 1], &mut low, &mut high), Err(refused));
+    }
+}
