@@ -1,7 +1,9 @@
 """Which reports are refused. Every limit is tested below, at and above it."""
 
 import pytest
+from eth_abi import encode
 from eth_account import Account
+from eth_utils.crypto import keccak
 
 from outcomes import announced, refused
 from signing import HALF_ORDER, digest_of, malleated, sign
@@ -389,9 +391,6 @@ def test_a_good_report_is_announced(hand_in, report, county, oracle, sensors):
 
 
 def test_round_and_result_are_hashes_of_what_they_name(report, oracle):
-    from eth_abi import encode
-    from eth_utils.crypto import keccak
-
     round_ = keccak(encode(["bytes32", "bytes32", "uint64", "uint64"], [CARBON, FOREST, START, END]))
     assert bytes(oracle.roundId(CARBON, FOREST, START, END)) == round_
     result = keccak(

@@ -1,6 +1,8 @@
 """Agreements and their versions, registers, income and its completion."""
 
 import pytest
+from eth_abi import encode
+from eth_utils.crypto import keccak
 
 from outcomes import announced, facts, refused
 from world import (
@@ -506,9 +508,6 @@ def test_a_line_that_does_not_exist_has_no_income(revenue):
 
 
 def test_a_line_is_named_by_the_hash_of_its_parts(revenue):
-    from eth_abi import encode
-    from eth_utils.crypto import keccak
-
     line = Line(TECH_ENCLAVE, 1, DECEMBER, 1)
     named = keccak(encode(["bytes32", "uint16", "uint32", "uint8"], list(line)))
     assert bytes(revenue.lineId(line)) == named
