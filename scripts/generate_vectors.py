@@ -693,7 +693,10 @@ def liens() -> Json:
             diversion(*case) | dict(zip(("taken", "rest"), model.divert(*case), strict=True)) for case in diversions
         ],
         "waterfalls": [
-            {"available": available, "pledges": [dict(zip(("rank", "due", "cap"), each, strict=True)) for each in queue]}
+            {
+                "available": available,
+                "pledges": [dict(zip(("rank", "due", "cap"), each, strict=True)) for each in queue],
+            }
             | dict(zip(("taken", "rest"), model.waterfall(available, queue), strict=True))
             for available, queue in pools
         ],
