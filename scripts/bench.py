@@ -1,8 +1,8 @@
 """How fast the settlement core is, as ratios to yardsticks and peers measured in the same process, round by round.
 
 Every round has a fresh seed, which is printed, and runs yardstick, subject, yardstick, peer, in this order. What comes
-out of each timed run is hashed, compared with the specification in big integers on a random hundredth, and added up. The
-table shows the median of the rounds and the worst quartile, losses as well; ``build/bench.json`` has the same.
+out of each timed run is hashed, compared with the specification in big integers on a random hundredth, and added up.
+The table shows the median of the rounds and the worst quartile, losses as well; ``build/bench.json`` has the same.
 """
 
 import argparse
