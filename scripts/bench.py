@@ -1,8 +1,8 @@
 """How fast the settlement core is, as ratios to yardsticks and peers measured in the same process, round by round.
 
 Every round has a fresh seed, which is printed, and runs yardstick, subject, yardstick, peer, in this order. What comes
-out of each timed run is hashed, compared with the specification in big integers on a random hundredth, and added up. The
-table shows the median of the rounds and the worst quartile, losses as well; ``build/bench.json`` has the same.
+out of each timed run is hashed, compared with the specification in big integers on a random hundredth, and added up.
+The table shows the median of the rounds and the worst quartile, losses as well; ``build/bench.json`` has the same.
 """
 
 import argparse
@@ -26,15 +26,15 @@ from typing import Any, Final
 
 os.environ["POLARS_MAX_THREADS"] = "1"
 
-import duckdb  # noqa: E402 - after the threads of polars were limited.
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-import polars as pl  # noqa: E402
-import pyarrow as pa  # noqa: E402
-import pyarrow.parquet as pq  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-import pyo3_core  # noqa: E402
+import pyo3_core
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -135,7 +135,8 @@ def require(holds: bool, what: str) -> None:
 
 def hundredth(rng: np.random.Generator, count: int) -> list[int]:
     """A random hundredth of the rows, at least one."""
-    return rng.integers(0, count, max(1, count // 100)).tolist()
+    rows: list[int] = rng.integers(0, count, max(1, count // 100)).tolist()
+    return rows
 
 
 def total_of(column: Column) -> int:
@@ -184,14 +185,18 @@ def one_receipt(rng: np.random.Generator, _: ModuleType) -> Round:
     ratio, shared = against(
         lambda: np.copyto(copy, weights), lambda: pyo3_core.shares(income, weights, closed=True, total=total, out=out)
     )
-    yield Target("B1", f"{what}; output and memcpy into memory in use", 2.5), ratio, check_column(
-        rng, income, weights, shared
+    yield (
+        Target("B1", f"{what}; output and memcpy into memory in use", 2.5),
+        ratio,
+        check_column(rng, income, weights, shared),
     )
     ratio, shared = against(weights.copy, lambda: pyo3_core.shares(income, weights, closed=True, total=total))
     yield Target("B1", f"{what}; both allocate their output", 2.5), ratio, check_column(rng, income, weights, shared)
     ratio, shared = against(weights.copy, lambda: pyo3_core.shares(income, weights, closed=True))
-    yield Target("B1", f"{what}; total added up first, both allocate", 2.5), ratio, check_column(
-        rng, income, weights, shared
+    yield (
+        Target("B1", f"{what}; total added up first, both allocate", 2.5),
+        ratio,
+        check_column(rng, income, weights, shared),
     )
     ratio, shared = against(
         lambda: np.copyto(copy, weights), lambda: pyo3_core.shares(income, weights, closed=False, total=total, out=out)
@@ -215,8 +220,10 @@ def edges(rng: np.random.Generator, _: ModuleType) -> Round:
         lambda: np.copyto(copy, weights),
         lambda: pyo3_core.shares(2**63 - 1, weights, closed=True, total=total, out=out),
     )
-    yield Target("B1", "one million holders, total and amount near 2^63", 2.5), ratio, check_column(
-        rng, 2**63 - 1, weights, shared
+    yield (
+        Target("B1", "one million holders, total and amount near 2^63", 2.5),
+        ratio,
+        check_column(rng, 2**63 - 1, weights, shared),
     )
 
 
@@ -248,8 +255,14 @@ def ragged(rng: np.random.Generator, receipts: int) -> tuple[Column, Column, Col
     return rng.integers(0, 10**9, receipts, dtype=np.uint64), offsets, weights
 
 
+def lengths_of(offsets: Column) -> NDArray[np.int64]:
+    """How many holders each receipt has."""
+    begins = offsets.astype(np.int64)
+    return begins[1:] - begins[:-1]
+
+
 def with_polars(incomes: Column, offsets: Column, weights: Column) -> Column:
-    lengths = np.diff(offsets.astype(np.int64))
+    lengths = lengths_of(offsets)
     receipt = np.repeat(np.arange(len(incomes), dtype=np.uint32), lengths)
     frame = pl.LazyFrame({"r": receipt, "w": weights.view(np.int64), "a": np.repeat(incomes.view(np.int64), lengths)})
     end = pl.col("w").cum_sum().over("r")
@@ -262,7 +275,7 @@ def with_polars(incomes: Column, offsets: Column, weights: Column) -> Column:
 
 
 def with_pandas(incomes: Column, offsets: Column, weights: Column) -> Column:
-    lengths = np.diff(offsets.astype(np.int64))
+    lengths = lengths_of(offsets)
     receipt = np.repeat(np.arange(len(incomes)), lengths)
     frame = pd.DataFrame({"r": receipt, "w": weights.view(np.int64), "a": np.repeat(incomes.view(np.int64), lengths)})
     groups = frame.groupby("r", sort=False)["w"]
@@ -274,7 +287,7 @@ def with_pandas(incomes: Column, offsets: Column, weights: Column) -> Column:
 
 
 def with_duckdb(incomes: Column, offsets: Column, weights: Column) -> Column:
-    lengths = np.diff(offsets.astype(np.int64))
+    lengths = lengths_of(offsets)
     receipt = np.repeat(np.arange(len(incomes)), lengths)
     lines = pa.table(
         {
@@ -421,7 +434,8 @@ def registers(rng: np.random.Generator, native: ModuleType) -> Round:
         for row in hundredth(rng, len(indices)):
             index = int(indices[row])
             proof = proofs[int(offsets[row]) : int(offsets[row + 1])].tobytes()
-            before, total = pyo3_core.verify(register.root, count, index, *register.leaf(index), proof)
+            account, weight = register.leaf(index)
+            before, total = pyo3_core.verify(register.root, count, index, account, weight, proof)
             require((before, total) == (int(weights[:index].sum()), register.total), f"proof {row}")
         what = f"100,000 proofs of {count:,} leaves, microseconds each"
         yield Target("B6", what, 50.0), taken * 1e6 / len(indices), digest(proofs)
@@ -520,7 +534,9 @@ def end_to_end(rng: np.random.Generator, _: ModuleType) -> Round:
         after = parts()
         require(root == pyo3_core.Register(accounts, weights).root, "root of the stream")
         hashed = check_column(rng, income, weights, statements)
-        what = "1 million holders: Parquet, register file, statements, payment file; over the sum of its parts in memory"
+        what = (
+            "1 million holders: Parquet, register file, statements, payment file; over the sum of its parts in memory"
+        )
         yield Target("B8", what, 1.5), taken / ((before + after) / 2), hashed
 
         register = pyo3_core.Register.open(at / "register")

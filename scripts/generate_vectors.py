@@ -60,8 +60,8 @@ LIEN_RULE: Final = (
     "was paid; repayments go to interest, then to principal. "
     "L3 due = interest + max(0, instalments with due_at <= now - principal repaid), at most the debt. "
     "A step shows interest, due and debt before its repayment, and what follows after it. "
-    "L10 in a waterfall a pledge asks for min(due, cap); ranks 0 to 7 are served in turn, in full while they fit, the first "
-    "that does not in proportion to the asks (S2), those behind it with nothing. "
+    "L10 in a waterfall a pledge asks for min(due, cap); ranks 0 to 7 are served in turn, in full while they fit, the "
+    "first that does not in proportion to the asks (S2), those behind it with nothing. "
     "L4 free = 10000 - the fullest period of [first, last]."
 )
 
@@ -693,7 +693,10 @@ def liens() -> Json:
             diversion(*case) | dict(zip(("taken", "rest"), model.divert(*case), strict=True)) for case in diversions
         ],
         "waterfalls": [
-            {"available": available, "pledges": [dict(zip(("rank", "due", "cap"), each, strict=True)) for each in queue]}
+            {
+                "available": available,
+                "pledges": [dict(zip(("rank", "due", "cap"), each, strict=True)) for each in queue],
+            }
             | dict(zip(("taken", "rest"), model.waterfall(available, queue), strict=True))
             for available, queue in pools
         ],

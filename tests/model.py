@@ -467,8 +467,8 @@ def divert(before: int, after: int, liens: Sequence[tuple[int, int]]) -> tuple[l
 def waterfall(available: int, pledges: Sequence[tuple[int, int, int]]) -> tuple[list[int], int]:
     """L10: what each pledge ``(rank, due, cap)`` takes of a pool, in order of registration, and what is left.
 
-    A pledge asks for what is due, at most its cap. Ranks are served from 0 to 7: one whose asks fit in full, the first
-    that does not fit in proportion to the asks, as closed slices of what is left (S2), and those behind it with nothing.
+    A pledge asks for what is due, at most its cap. Ranks are served from 0 to 7: one whose asks fit in full, the
+    first that does not in proportion to the asks, as closed slices of what is left (S2), those behind it not at all.
     """
     require_amounts(available, *(amount for _, due, cap in pledges for amount in (due, cap)))
     for row, (rank, _, _) in enumerate(pledges):

@@ -3,7 +3,8 @@
 import json
 import random
 import subprocess
-from itertools import accumulate, pairwise
+from collections.abc import Iterable
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ def number(rng: random.Random, bits: int = 64) -> int:
 
 def u64(values: Any) -> NDArray[np.uint64]:
     return np.array(values, np.uint64)
+
+
+def flat(runs: Iterable[Iterable[Any]]) -> list[Any]:
+    return list(chain.from_iterable(runs))
 
 
 def closed(income: int, weights: list[int]) -> list[int]:
@@ -64,9 +69,9 @@ def test_receipts_of_one_call_are_shared_like_each_alone() -> None:
         runs = [run if any(run) else [*run, 1] for run in runs]
         incomes = [number(rng) for _ in runs]
         offsets = u64([0, *accumulate(map(len, runs))])
-        shared = pyo3_core.shares_ragged(u64(incomes), offsets, u64(sum(runs, [])), closed=True)
+        shared = pyo3_core.shares_ragged(u64(incomes), offsets, u64(flat(runs)), closed=True)
         each = [closed(income, run) for income, run in zip(incomes, runs, strict=True)]
-        assert shared.tolist() == sum(each, [])
+        assert shared.tolist() == flat(each)
 
 
 def test_receipts_are_split_among_the_legs_of_their_agreement() -> None:
@@ -78,18 +83,18 @@ def test_receipts_are_split_among_the_legs_of_their_agreement() -> None:
         agreements = [legs[each] for each in chosen]
         split = pyo3_core.split_receipts(u64(amounts), np.array(agreement, np.uint32), agreements)
         each = [closed(amount, agreements[which]) for amount, which in zip(amounts, agreement, strict=True)]
-        assert split.tolist() == sum(each, [])
+        assert split.tolist() == flat(each)
 
 
 def test_pools_are_served_as_specified() -> None:
     rng = random.Random(SEED)
     queues = [[(rng.randrange(8), number(rng), number(rng)) for _ in range(rng.randint(0, 12))] for _ in range(5_000)]
     available = [rng.choice([0, number(rng), sum(min(due, cap) for _, due, cap in q) & U64]) for q in queues]
-    rank, due, cap = zip(*sum(queues, []), strict=True)
+    rank, due, cap = zip(*flat(queues), strict=True)
     offsets = u64([0, *accumulate(map(len, queues))])
     taken, rest = pyo3_core.waterfall(u64(available), offsets, np.array(rank, np.uint8), u64(due), u64(cap))
     served = [model.waterfall(*pool) for pool in zip(available, queues, strict=True)]
-    assert taken.tolist() == sum((answer for answer, _ in served), [])
+    assert taken.tolist() == flat(answer for answer, _ in served)
     assert rest.tolist() == [left for _, left in served]
 
 
@@ -129,7 +134,9 @@ def test_result_does_not_depend_on_threads_lanes_or_shards(count: int) -> None:
     for lane in pyo3_core.lanes():
         for threads in (1, 2, 7):
             assert Register(accounts, weights, threads=threads, lanes=lane).root == register.root
-    shards = [Shard(begin, accounts[begin:end], weights[begin:end]) for begin, end in pairwise([0, cut, count // 2, count])]
+    shards = [
+        Shard(begin, accounts[begin:end], weights[begin:end]) for begin, end in pairwise([0, cut, count // 2, count])
+    ]
     left = shards[0].merged(shards[1]).merged(shards[2])
     right = shards[0].merged(shards[1].merged(shards[2]))
     assert left.finish() == right.finish() == (register.root, total, count)

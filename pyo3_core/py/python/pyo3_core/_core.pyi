@@ -118,8 +118,8 @@ class LegsNotWhole(CoreError):
     total_bps: int
 
 class OutOfRange(CoreError):
-    """Row ``index`` names the ``what`` (``account``, ``agreement``, ``offset`` or ``rank``) ``value``, which is not below
-    ``limit``.
+    """Row ``index`` names the ``what`` (``account``, ``agreement``, ``offset`` or ``rank``) ``value``, which is not
+    below ``limit``.
     """
 
     what: str
@@ -438,7 +438,7 @@ class Shard:
 
 @final
 class StandardTree:
-    """The Merkle tree of ``@openzeppelin/merkle-tree``, format ``standard-v1``, of ``["address", "uint256"]`` values."""
+    """The ``standard-v1`` tree of ``@openzeppelin/merkle-tree``, of ``["address", "uint256"]`` values."""
 
     def __new__(
         cls, accounts: NDArray[np.uint8], weights: NDArray[np.uint64], *, lanes: str | None = None
@@ -468,4 +468,4 @@ def verify_standard(root: bytes, account: bytes, weight: int, proof: Sequence[by
     """
 
 def lanes() -> list[str]:
-    """How many hashes this processor can compute at once: some of ``scalar``, ``avx2`` and ``avx512``, the widest last."""
+    """The ways this processor has to hash at once: some of ``scalar``, ``avx2`` and ``avx512``, the widest last."""
