@@ -101,6 +101,12 @@ def _estimate_csv(
         _print_json(asdict(result))
         return
     _print_table(_stock_table(result, f"{rules.key} {rules.version}, {allometry_key}"), _next_step(result))
+    if inventory.twins:
+        typer.echo(
+            f"{inventory.twins} 行与同样地另一行逐格相同，按此精度属巧合，各算一株"
+            f" · {inventory.twins} rows are like another of their plot in every cell:"
+            " chance at this precision, each counts as a tree"
+        )
 
 
 def _stock_table(result: Stock, title: str) -> Table:

@@ -75,6 +75,8 @@ def monitor_csv(
         methodology_digest=ar_tool14.METHODOLOGY.digest(biomass=equation, plots="re-measured"),
         notes=(
             f"样地两次实测：{before.trees} 株与 {after.trees} 株 · the same plots at two visits: trees tallied",
+            f"逐格相同而各算一株的行：{before.twins} 与 {after.twins}"
+            " · rows alike in every cell, each taken for a tree of its own",
             f"单株生物量 {equation}，根茎比按样地 · biomass of a tree by {equation}, root-shoot ratio by plot",
             cross_note,
         ),

@@ -2,11 +2,14 @@
 
 Trees: `plot_id, stratum, plot_area_m2, species, dbh_cm, height_m, wood_density, above_ground_kg`, the last three
 optional as columns and as cells, and an optional `tree_id`. One row is one living tree. A plot without trees is one
-row with an empty `dbh_cm`: it counts, with zero. Strata: `stratum` and one of `area_ha`, `area_m2`, `area_mu`.
-Parcels: `parcel_id, stratum, holder` and one of the three areas. Holders: `holder, account`.
+row with an empty `dbh_cm`: it counts, with zero. A `tree_id` is good once in a plot; rows without one may be alike only
+where measuring so coarsely makes twins likely (`_refuse_repeated_rows`). Strata: `stratum` and one of `area_ha`,
+`area_m2`, `area_mu`. Parcels: `parcel_id, stratum, holder` and one of the three areas. Holders: `holder, account`.
 """
 
-from collections.abc import Container, Iterable
+import math
+from collections import Counter
+from collections.abc import Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -46,17 +49,25 @@ from oracles.sources.tables import Table, read_table
 AREA_UNITS = {"area_ha": Fraction(SQUARE_METRES_PER_HECTARE), "area_m2": Fraction(1), "area_mu": SQUARE_METRES_PER_MU}
 """Square metres in one unit of each column an area may stand in."""
 
+TWINS_EXPECTED = 0.5
+"""Fewer twins than this expected by chance in a whole file, and a row that repeats another is taken for a mistake."""
+
+PASTED_ROWS = 10
+"""From so many different rows on, each repeated equally often, nobody believes in chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """One campaign: every plot visit, and the strata with their areas.
 
-    Every stratum has plots and every plot a stratum.
+    Every stratum has plots and every plot a stratum. `twins` counts the rows that repeat another and were taken for a
+    tree of their own.
     """
 
     file: str
     visits: tuple[PlotVisit, ...]
     strata: tuple[Stratum, ...]
+    twins: int = 0
 
     @property
     def trees(self) -> int:
@@ -74,7 +85,7 @@ def read_inventory(trees: RawFile, strata: RawFile) -> Inventory:
     )
     known = read_strata(strata)
     names = {stratum.name for stratum in known}
-    visits = _visits(table)
+    visits, twins = _visits(table)
     for visit in visits:
         if visit.stratum not in names:
             raise UnknownReference(
@@ -96,7 +107,7 @@ def read_inventory(trees: RawFile, strata: RawFile) -> Inventory:
                 column="stratum",
                 value=stratum.name,
             )
-    return Inventory(trees.name, visits, known)
+    return Inventory(trees.name, visits, known, twins)
 
 
 def read_strata(raw: RawFile) -> tuple[Stratum, ...]:
@@ -189,12 +200,12 @@ def read_accounts(accounts: Iterable[str]) -> tuple[bytes, ...]:
     return parsed
 
 
-def _visits(table: Table) -> tuple[PlotVisit, ...]:
-    """The plot visits in the order in which the plots first appear."""
+def _visits(table: Table) -> tuple[tuple[PlotVisit, ...], int]:
+    """The plot visits in the order in which the plots first appear, and the number of twins among their trees."""
     plots = table.text("plot_id")
     strata = _strata_of_plots(table)
     areas = table.numbers("plot_area_m2", PLOT_AREA)
-    trees = _trees(table)
+    trees, twins = _trees(table)
     first: dict[str, int] = {}
     members: dict[str, list[Tree]] = {}
     empty: dict[str, int] = {}
@@ -233,14 +244,15 @@ def _visits(table: Table) -> tuple[PlotVisit, ...]:
                 column="dbh_cm",
                 value="",
             )
-    return tuple(
+    visits = tuple(
         PlotVisit(table.name, table.rows[index], plot, strata[index], areas[index], tuple(members.get(plot, ())))
         for plot, index in first.items()
     )
+    return visits, twins
 
 
-def _trees(table: Table) -> list[Tree | None]:
-    """A tree per row, or None for the row of an empty plot."""
+def _trees(table: Table) -> tuple[list[Tree | None], int]:
+    """A tree per row, or None for the row of an empty plot; and how many rows repeat another."""
     absent: list[str] = [""] * len(table)
     numbers: list[float | None] = [None] * len(table)
     species = table.text("species", may_be_empty=True)
@@ -250,7 +262,8 @@ def _trees(table: Table) -> list[Tree | None]:
     densities = table.optional_numbers("wood_density", WOOD_DENSITY) if "wood_density" in table else numbers
     masses = table.optional_numbers("above_ground_kg", ABOVE_GROUND_MASS) if "above_ground_kg" in table else numbers
     trees: list[Tree | None] = []
-    seen: dict[tuple[object, ...], int] = {}
+    seen: dict[tuple[str, str], int] = {}
+    unnamed: list[_Unnamed] = []
     plots = table.text("plot_id")
     for index, dbh_cm in enumerate(diameters):
         row, plot, id_ = table.rows[index], plots[index], ids[index]
@@ -268,22 +281,108 @@ def _trees(table: Table) -> list[Tree | None]:
                 )
             trees.append(None)
             continue
-        identity = (plot, id_) if id_ else (plot, None, dbh_cm, *measured)
-        if identity in seen:
+        if id_ and (plot, id_) in seen:
             raise DuplicateTree(
-                f"样地 {plot} 的树{f' {id_}' if id_ else ''}重复；若确是两棵同样的树，请用 tree_id 列区分",
-                f"tree{f' {id_}' if id_ else ''} of plot {plot} was recorded twice;"
+                f"样地 {plot} 的树 {id_} 重复",
+                f"tree {id_} of plot {plot} was recorded twice",
+                file=table.name,
+                row=row,
+                first_row=seen[plot, id_],
+                column="tree_id",
+                value=id_,
+            )
+        if id_:
+            seen[plot, id_] = row
+        else:
+            unnamed.append(_Unnamed(index, plot, (species[index], dbh_cm, *measured[1:])))
+        label = f"{plot}/{id_ or f'#{row}'} {species[index]}".strip()
+        trees.append(Tree(label, row, species[index], dbh_cm, heights[index], densities[index], masses[index]))
+    return trees, _refuse_repeated_rows(table, unnamed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unnamed:
+    """A tree without a `tree_id`: its record, its plot, and species, diameter, height, wood density and mass."""
+
+    index: int
+    plot: str
+    cells: tuple[str, float, float | None, float | None, float | None]
+
+
+def _refuse_repeated_rows(table: Table, trees: Sequence[_Unnamed]) -> int:
+    """Counts the rows that repeat another of their plot, where that can be chance; refuses them where it cannot.
+
+    Two trees measured to the centimetre and the metre are often alike, to the millimetre and the decimetre hardly
+    ever. So the file's own precision decides, by the number of twins that `_twins_expected` of it. Whatever is
+    expected, a plot or a file whose every row stands there equally often, twice or more, was pasted.
+    """
+    counts = Counter((tree.plot, tree.cells) for tree in trees)
+    twins = len(trees) - len(counts)
+    if not twins:
+        return 0
+    by_plot: dict[str, list[int]] = {}
+    for (plot, _), count in counts.items():
+        by_plot.setdefault(plot, []).append(count)
+    pasted = {plot for plot, times in by_plot.items() if len(times) >= PASTED_ROWS and math.gcd(*times) > 1}
+    if len(counts) >= PASTED_ROWS and math.gcd(*counts.values()) > 1:
+        pasted = set(by_plot)
+    expected = _twins_expected(list(counts))
+    if expected >= TWINS_EXPECTED and not pasted:
+        return twins
+    first: dict[tuple[Hashable, ...], int] = {}
+    for tree in trees:
+        key, row = (tree.plot, tree.cells), table.rows[tree.index]
+        if key in first and (tree.plot in pasted or not pasted):
+            why_zh, why_en = (
+                ("每一行都重复，像是粘贴了两次", "so was every other row, as if pasted twice")
+                if pasted
+                else (
+                    f"按本文件的精度，只应有 {expected:.2g} 对巧合",
+                    f"at the precision of this file {expected:.2g} such coincidences are expected",
+                )
+            )
+            raise DuplicateTree(
+                f"样地 {tree.plot} 的树重复，{why_zh}；若确是两棵同样的树，请用 tree_id 列区分",
+                f"a tree of plot {tree.plot} was recorded twice; {why_en};"
                 " if two trees are alike, tell them apart in a column tree_id",
                 file=table.name,
                 row=row,
-                first_row=seen[identity],
-                column="tree_id" if id_ else "dbh_cm",
-                value=id_ or table.columns["dbh_cm"][index],
+                first_row=first[key],
+                column="dbh_cm",
+                value=table.columns["dbh_cm"][tree.index],
             )
-        seen[identity] = row
-        label = f"{plot}/{id_ or f'#{row}'} {species[index]}".strip()
-        trees.append(Tree(label, row, species[index], dbh_cm, heights[index], densities[index], masses[index]))
-    return trees
+        first.setdefault(key, row)
+    raise AssertionError("a repeated row was counted but not found")
+
+
+def _twins_expected(
+    trees: Sequence[tuple[str, tuple[str, float, float | None, float | None, float | None]]],
+) -> float:
+    """How many pairs of different trees of one plot and species are expected to be alike in every cell.
+
+    Per species: the chance that two trees share the diameter × that they share the height × the number of pairs in one
+    plot. Wood density and mass count as further chances only where the cells before them do not decide them. The
+    chances are frequencies among the pairs of *different* rows, so that a repeated row does not excuse itself.
+    """
+    by_species: dict[str, list[tuple[str, tuple[float | None, ...]]]] = {}
+    for plot, (name, *cells) in trees:
+        by_species.setdefault(name, []).append((plot, tuple(cells)))
+    expected = 0.0
+    for members in by_species.values():
+        pairs = math.comb(len(members), 2)
+        if not pairs:
+            continue
+        rows = [cells for _, cells in members]
+        chance = _pairs_alike(row[0] for row in rows) / pairs * _pairs_alike(row[1] for row in rows) / pairs
+        for column in (2, 3):
+            if len({row[: column + 1] for row in rows}) > len({row[:column] for row in rows}):
+                chance *= _pairs_alike(row[column] for row in rows) / pairs
+        expected += chance * _pairs_alike(plot for plot, _ in members)
+    return expected
+
+
+def _pairs_alike(values: Iterable[Hashable]) -> int:
+    return sum(math.comb(count, 2) for count in Counter(values).values())
 
 
 def _strata_of_plots(table: Table) -> list[str]:
