@@ -1,7 +1,10 @@
 """`gongsheng oracle …`: what a forester, a verifier or an auditor runs. It translates and decides nothing."""
 
 import json
-from dataclasses import asdict
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +13,28 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ledger_service.domain.errors import LedgerError
 from oracles.errors import InvalidRequest, OracleError
 from oracles.evidence import read_raw
-from oracles.methodologies.allometry import allometry
-from oracles.methodologies.methodology import Stock
+from oracles.explanation import Step
+from oracles.methodologies import vm0047_census
+from oracles.methodologies.allometry import Allometry, allometry
+from oracles.methodologies.heights import (
+    HeightForm,
+    HeightModel,
+    chave2014_eq6a,
+    fill,
+    fit,
+    fit_best,
+    measured_heights,
+)
+from oracles.methodologies.methodology import Methodology
+from oracles.methodologies.montecarlo import MeasurementErrors, propagate
 from oracles.methodologies.registry import methodology
+from oracles.methodologies.stocks import Covariate, Stock
 from oracles.sources import fia
-from oracles.sources.csv_trees import read_inventory
+from oracles.sources.census import read_census
+from oracles.sources.csv_trees import Inventory, read_covariate, read_inventory
 
 BAD_INPUT = 2
 
@@ -29,7 +47,9 @@ class Source(StrEnum):
     FIA = "fia"
     """Tables of the FIA DataMart, one folder per state."""
     CSV = "csv"
-    """A plain CSV of trees and one of strata."""
+    """A table of trees and one of strata, CSV or Excel."""
+    CENSUS = "census"
+    """A sample of planting units and the groups they were counted in, for vm0047-census."""
 
 
 @app.callback()
@@ -37,28 +57,122 @@ def oracle() -> None:
     """监测预言机 · From measured trees to a defensible number."""
 
 
+class HeightChoice(StrEnum):
+    """Where the heights come from that nobody measured."""
+
+    NONE = "none"
+    """Nowhere: a missing height is refused."""
+    BEST = "best"
+    """The form that fits this file's own heights best."""
+    LOG1 = "log1"
+    LOG2 = "log2"
+    WEIBULL = "weibull"
+    MICHAELIS = "michaelis"
+    CHAVE_2014_EQ6A = "chave2014-eq6a"
+    """The published pan-tropical curve for a place with --environment E."""
+
+
 @app.command()
 def estimate(
     source: Annotated[Source, typer.Option(help="数据来源 · where the inventory comes from")],
     path: Annotated[Path | None, typer.Option(help="FIA 表所在文件夹 · folder of the FIA tables")] = None,
     year: Annotated[int | None, typer.Option(help="FIA 评估年份 · year of the FIA evaluation")] = None,
-    trees: Annotated[Path | None, typer.Option(help="树木表 · CSV of trees")] = None,
-    strata: Annotated[Path | None, typer.Option(help="分层表 · CSV of strata with areas")] = None,
+    trees: Annotated[Path | None, typer.Option(help="树木表 CSV/Excel · table of trees")] = None,
+    strata: Annotated[
+        Path | None, typer.Option(help="分层表（普查为分组表）· table of strata, or of census groups")
+    ] = None,
     methodology_key: Annotated[str, typer.Option("--methodology", help="方法学 · methodology")] = "ar-tool14",
     allometry_key: Annotated[str, typer.Option("--allometry", help="生物量方程 · biomass equation")] = "chave2014-eq4",
+    equations: Annotated[
+        Path | None, typer.Option(help="方程表，配 --allometry file · equations a·D^b·H^c by species")
+    ] = None,
+    height_model: Annotated[
+        HeightChoice, typer.Option(help="树高模型，补缺测树高 · model that fills in missing heights")
+    ] = HeightChoice.NONE,
+    environment: Annotated[
+        float | None, typer.Option(help="环境胁迫指数 E（Chave 2014）· environmental stress E")
+    ] = None,
+    covariate: Annotated[
+        Path | None, typer.Option(help="协变量表，双重抽样 · covariate of the larger sample, for double sampling")
+    ] = None,
+    parameters: Annotated[Path | None, typer.Option(help="未核实方法学的参数 TOML · parameters, unverified")] = None,
+    allow_unverified: Annotated[
+        bool, typer.Option("--allow-unverified", help="允许未核实的方法学 · allow an unverified methodology")
+    ] = False,
+    monte_carlo: Annotated[
+        int | None, typer.Option(help="蒙特卡洛误差传播的抽取次数 · draws of Monte Carlo error propagation")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="随机种子 · seed of the draws")] = 0,
+    dbh_error: Annotated[
+        float | None, typer.Option(help="胸径误差 cm，不给则按 Chave 2004 · diameter error, default Chave et al. 2004")
+    ] = None,
+    height_error: Annotated[float, typer.Option(help="实测树高相对误差 · relative error of measured heights")] = 0.0,
+    density_error: Annotated[float, typer.Option(help="木材密度误差 g/cm³ · error of wood densities")] = 0.0,
+    explain: Annotated[bool, typer.Option("--explain", help="打印每一步及其数字 · print every step")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="只输出一个 JSON 对象 · one JSON object, nothing else")
     ] = False,
 ) -> None:
     """估计一次调查的森林蓄积与碳储量 · Estimates the standing stock of one inventory, with its uncertainty."""
-    try:
+    with refusals_in_one_line():
         if source is Source.FIA:
             _estimate_fia(path, year, as_json=as_json)
-        else:
-            _estimate_csv(trees, strata, methodology_key, allometry_key, as_json=as_json)
-    except OracleError as refusal:
+            return
+        if trees is None or strata is None:
+            raise InvalidRequest(
+                f"--source {source.value} 需要 --trees 和 --strata",
+                f"--source {source.value} needs --trees and --strata",
+            )
+        equation = allometry(
+            allometry_key,
+            environment=environment,
+            equations=None if equations is None else read_raw(equations),
+        )
+        if source is Source.CENSUS:
+            _estimate_census(trees, strata, equation, explain=explain, as_json=as_json)
+            return
+        rules = methodology(
+            methodology_key,
+            parameters=None if parameters is None else read_raw(parameters),
+            allow_unverified=allow_unverified,
+        )
+        inventory = read_inventory(read_raw(trees), read_raw(strata))
+        _estimate_csv(
+            inventory,
+            rules,
+            equation,
+            _heights(height_model, inventory, environment),
+            None if covariate is None else read_covariate(read_raw(covariate)),
+            None
+            if monte_carlo is None
+            else (monte_carlo, seed, MeasurementErrors(dbh_error, height_error, density_error)),
+            explain=explain,
+            as_json=as_json,
+        )
+
+
+@contextmanager
+def refusals_in_one_line() -> Iterator[None]:
+    """Turns a refusal into one line on the error channel and code 2."""
+    try:
+        yield
+    except (OracleError, LedgerError) as refusal:
         typer.echo(str(refusal), err=True)
         raise typer.Exit(BAD_INPUT) from refusal
+
+
+def _heights(choice: HeightChoice, inventory: Inventory, environment: float | None) -> HeightModel | None:
+    if choice is HeightChoice.NONE:
+        return None
+    if choice is HeightChoice.CHAVE_2014_EQ6A:
+        if environment is None or not math.isfinite(environment):
+            raise InvalidRequest(
+                f"--height-model {choice.value} 需要 --environment",
+                f"--height-model {choice.value} needs --environment",
+            )
+        return chave2014_eq6a(environment)
+    measured = measured_heights(inventory.visits)
+    return fit_best(*measured) if choice is HeightChoice.BEST else fit(HeightForm(choice.value), *measured)
 
 
 def _estimate_fia(path: Path | None, year: int | None, *, as_json: bool) -> None:
@@ -89,24 +203,89 @@ def _estimate_fia(path: Path | None, year: int | None, *, as_json: bool) -> None
     )
 
 
-def _estimate_csv(
-    trees: Path | None, strata: Path | None, methodology_key: str, allometry_key: str, *, as_json: bool
-) -> None:
-    if trees is None or strata is None:
-        raise InvalidRequest("--source csv 需要 --trees 和 --strata", "--source csv needs --trees and --strata")
-    rules, equation = methodology(methodology_key), allometry(allometry_key)
-    inventory = read_inventory(read_raw(trees), read_raw(strata))
-    result = rules.stock(inventory.visits, inventory.strata, equation)
+def _estimate_census(trees: Path, groups: Path, equation: Allometry, *, explain: bool, as_json: bool) -> None:
+    result = vm0047_census.stock(read_census(read_raw(trees), read_raw(groups), equation))
+    content = {field.name: getattr(result, field.name) for field in fields(result) if field.name != "explanation"}
     if as_json:
-        _print_json(asdict(result))
+        _print_json({**content, "explanation": result.explanation.lines()} if explain else content)
         return
-    _print_table(_stock_table(result, f"{rules.key} {rules.version}, {allometry_key}"), _next_step(result))
+    table = Table(title=f"{vm0047_census.KEY} {vm0047_census.VERSION}, {equation.key}")
+    table.add_column("项目 · figure")
+    table.add_column("数值 · value", justify="right")
+    for label, shown in (
+        ("碳储量 · stock", f"{result.stock_tco2e:,.3f} tCO2e"),
+        ("90 % 半宽 · half-width", f"{result.half_width_percent:.3f} %"),
+        ("折扣后 · discounted", f"{result.discounted_stock_tco2e:,.3f} tCO2e"),
+        ("整吨 · whole tonnes", f"{result.whole_tonnes:,}"),
+        ("抽样株 · sampled units", f"{result.sampled:,}"),
+    ):
+        table.add_row(label, shown)
+    _print_table(table, "半宽超过 10 % 的部分要扣除 · the half-width beyond 10 % is deducted")
+    if explain:
+        _print_lines(result.explanation)
+
+
+def _estimate_csv(
+    inventory: Inventory,
+    rules: Methodology,
+    equation: Allometry,
+    heights: HeightModel | None,
+    covariate: Covariate | None,
+    draws: tuple[int, int, MeasurementErrors] | None,
+    *,
+    explain: bool,
+    as_json: bool,
+) -> None:
+    visits = inventory.visits if heights is None else fill(inventory.visits, heights)
+    result = rules.stock(visits, inventory.strata, equation, heights=heights, covariate=covariate)
+    drawn = None
+    if draws is not None:
+        count, seed, errors = draws
+        drawn = propagate(
+            rules.rules,
+            visits,
+            inventory.strata,
+            equation,
+            errors=errors,
+            draws=count,
+            seed=seed,
+            heights=heights,
+            covariate=covariate,
+        )
+    if as_json:
+        content: dict[str, object] = {
+            field.name: getattr(result, field.name) for field in fields(result) if field.name != "explanation"
+        }
+        if heights is not None:
+            content["height_model"] = {**asdict(heights), "form": heights.form.value, "correction": heights.correction}
+        if drawn is not None:
+            content["monte_carlo"] = asdict(drawn)
+        if explain:
+            content["explanation"] = result.explanation.lines()
+        _print_json(content)
+        return
+    title = f"{rules.key} {rules.version}, {equation.key.partition('@')[0]}"
+    table = _stock_table(result, title if rules.verified else f"{title}, 未经核实 · UNVERIFIED")
+    if heights is not None:
+        table.add_row("树高模型 · height model", heights.describe())
+    if drawn is not None:
+        table.add_row(f"蒙特卡洛均值 · mean of {drawn.draws:,} draws", f"{drawn.mean_tco2e:,.3f} tCO2e")
+        table.add_row("标准差 · standard deviation", f"{drawn.sd_tco2e:,.3f} tCO2e")
+        table.add_row("90 % 单侧下限 · one-sided lower bound", f"{drawn.lower_bound_90_tco2e:,.3f} tCO2e")
+    _print_table(table, _next_step(result))
     if inventory.twins:
         typer.echo(
             f"{inventory.twins} 行与同样地另一行逐格相同，按此精度属巧合，各算一株"
             f" · {inventory.twins} rows are like another of their plot in every cell:"
             " chance at this precision, each counts as a tree"
         )
+    if explain:
+        _print_lines(result.explanation)
+
+
+def _print_lines(explanation: Step) -> None:
+    for line in explanation.lines():
+        typer.echo(line)
 
 
 def _stock_table(result: Stock, title: str) -> Table:

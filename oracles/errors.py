@@ -227,6 +227,14 @@ class UnknownMethodology(OracleError):
         self.known = tuple(known)
 
 
+class InvalidParameters(OracleError):
+    """Parameters of a methodology, or settings of a process, that cannot be right; `file` holds them."""
+
+    def __init__(self, file: str, zh: str, en: str) -> None:
+        super().__init__(f"{file}：{zh}", f"{file}: {en}")
+        self.file = file
+
+
 class UnverifiedMethodology(OracleError):
     """A methodology whose parameters nobody has checked against its official text."""
 
@@ -248,6 +256,24 @@ class UnknownAllometry(OracleError):
         )
         self.key = key
         self.known = tuple(known)
+
+
+class UselessCovariate(OracleError):
+    """A covariate that cannot improve the estimate of a stratum."""
+
+    def __init__(self, stratum: str, reason_zh: str, reason_en: str) -> None:
+        super().__init__(f"分层“{stratum}”：{reason_zh}", f"stratum “{stratum}”: {reason_en}")
+        self.stratum = stratum
+
+
+class CannotFitHeights(OracleError):
+    """Measured heights from which no height–diameter model can be had."""
+
+    def __init__(self, form: str, reason_zh: str, reason_en: str) -> None:
+        super().__init__(
+            f"树高模型“{form}”拟合不了：{reason_zh}", f"height model “{form}” cannot be fitted: {reason_en}"
+        )
+        self.form = form
 
 
 class NoSuchEvaluation(OracleError):

@@ -10,6 +10,7 @@ from oracles.errors import Contradiction, NothingMeasured, UnknownReference
 from oracles.evidence import RawFile, read_raw
 from oracles.methodologies import ar_tool14
 from oracles.methodologies.allometry import Allometry, above_ground_t_per_hectare, allometry
+from oracles.methodologies.stocks import CO2_PER_CARBON
 from oracles.periods import Monitoring, PlotChange, VisitFigure, assemble, basal_area_cross_check
 from oracles.readings import SQUARE_METRES_PER_HECTARE, Parcel, PlotVisit
 from oracles.sources import fia
@@ -308,7 +309,7 @@ def _fia_figure(visit: fia.FiaVisit) -> VisitFigure:
         source=visit.cn,
         on=visit.measured_on,
         trees=visit.trees,
-        tco2e_per_hectare=ar_tool14.CO2_PER_CARBON * visit.carbon_t_per_hectare,
+        tco2e_per_hectare=CO2_PER_CARBON * visit.carbon_t_per_hectare,
         basal_area_m2_per_hectare=visit.basal_area_m2_per_hectare,
     )
 

@@ -50,13 +50,15 @@ ABOVE_GROUND_MASS = Quantity("地上生物量", "above-ground biomass", "kg", mo
 PLOT_AREA = Quantity("样地面积", "plot area", "m²", most=1_000_000)
 AREA = Quantity("面积", "area", "", most=1e13)
 CANOPY_INDEX = Quantity("冠层指数", "canopy index", "", most=1_000_000, zero_is_possible=True)
+COVARIATE = Quantity("协变量", "covariate", "", most=1e9, zero_is_possible=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
     """One living tree of one plot visit.
 
-    `label` names it to a person who holds the tally sheet, `row` is its row there.
+    `label` names it to a person who holds the tally sheet, `row` is its row there. `height_is_modelled` marks a height
+    that nobody measured.
     """
 
     label: str
@@ -66,6 +68,7 @@ class Tree:
     height_m: float | None = None
     wood_density_g_cm3: float | None = None
     above_ground_kg: float | None = None
+    height_is_modelled: bool = False
 
     def __post_init__(self) -> None:
         DIAMETER.check(self.dbh_cm)

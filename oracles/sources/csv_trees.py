@@ -28,10 +28,12 @@ from oracles.errors import (
     UnknownReference,
 )
 from oracles.evidence import RawFile
+from oracles.methodologies.stocks import Covariate
 from oracles.readings import (
     ABOVE_GROUND_MASS,
     AREA,
     CANOPY_INDEX,
+    COVARIATE,
     DIAMETER,
     HEIGHT,
     PLOT_AREA,
@@ -114,7 +116,7 @@ def read_strata(raw: RawFile) -> tuple[Stratum, ...]:
     """Reads the strata and their areas, exactly."""
     table = _strata_table(raw)
     names = table.text("stratum")
-    _refuse_repeats(table, "stratum", "这个分层出现了两次", "this stratum stands there twice")
+    table.refuse_repeats("stratum", "这个分层出现了两次", "this stratum stands there twice")
     return tuple(Stratum(name, area) for name, area in zip(names, _areas_m2(table), strict=True))
 
 
@@ -123,7 +125,7 @@ def read_parcels(raw: RawFile, *, strata: Container[str], holders: Container[str
     table = read_table(
         raw, zh="小班表", required=("parcel_id", "stratum", "holder"), optional=AREA_UNITS, stems=("area",)
     )
-    _refuse_repeats(table, "parcel_id", "这个小班出现了两次", "this parcel stands there twice")
+    table.refuse_repeats("parcel_id", "这个小班出现了两次", "this parcel stands there twice")
     cells = (table.text(column) for column in ("parcel_id", "stratum", "holder"))
     parcels = []
     for row, id_, stratum, holder, area_m2 in zip(table.rows, *cells, _areas_m2(table), strict=True):
@@ -148,7 +150,7 @@ def read_parcels(raw: RawFile, *, strata: Container[str], holders: Container[str
 def read_holders(raw: RawFile) -> dict[str, Holder]:
     """Reads who is paid and where. One account belongs to one holder, because it gets one leaf of the register."""
     table = read_table(raw, zh="持有人表", required=("holder", "account"))
-    _refuse_repeats(table, "holder", "这个持有人出现了两次", "this holder stands there twice")
+    table.refuse_repeats("holder", "这个持有人出现了两次", "this holder stands there twice")
     accounts = []
     for row, cell in zip(table.rows, table.text("account"), strict=True):
         if not is_address(cell) or not int(cell, 16):
@@ -183,9 +185,38 @@ def read_canopy(raw: RawFile) -> dict[str, tuple[float, float]]:
     Any scale will do on which twice the index is twice the biomass.
     """
     table = read_table(raw, zh="冠层指数表", required=("parcel_id", "canopy_first", "canopy_second"))
-    _refuse_repeats(table, "parcel_id", "这个小班出现了两次", "this parcel stands there twice")
+    table.refuse_repeats("parcel_id", "这个小班出现了两次", "this parcel stands there twice")
     first, second = table.numbers("canopy_first", CANOPY_INDEX), table.numbers("canopy_second", CANOPY_INDEX)
     return dict(zip(table.text("parcel_id"), zip(first, second, strict=True), strict=True))
+
+
+def read_covariate(raw: RawFile) -> Covariate:
+    """Reads a covariate of a large sample that contains the plots: `stratum, plot_id, covariate`, a row per place.
+
+    A place of the large sample that is no plot of the inventory has an empty `plot_id`.
+    """
+    table = read_table(raw, zh="协变量表", required=("stratum", "plot_id", "covariate"))
+    at_plots: dict[str, float] = {}
+    values: dict[str, list[float]] = {}
+    cells = zip(
+        table.rows, table.text("stratum"), table.columns["plot_id"], table.numbers("covariate", COVARIATE), strict=True
+    )
+    for row, stratum, plot, value in cells:
+        values.setdefault(stratum, []).append(value)
+        if plot in at_plots:
+            raise Contradiction(
+                "一个样地有两个协变量",
+                "a plot has two covariates",
+                file=raw.name,
+                row=row,
+                column="plot_id",
+                value=plot,
+            )
+        if plot:
+            at_plots[plot] = value
+    return Covariate(
+        raw.name, at_plots, {name: (math.fsum(listed) / len(listed), len(listed)) for name, listed in values.items()}
+    )
 
 
 def read_accounts(accounts: Iterable[str]) -> tuple[bytes, ...]:
@@ -361,14 +392,16 @@ def _twins_expected(
     """How many pairs of different trees of one plot and species are expected to be alike in every cell.
 
     Per species: the chance that two trees share the diameter × that they share the height × the number of pairs in one
-    plot. Wood density and mass count as further chances only where the cells before them do not decide them. The
-    chances are frequencies among the pairs of *different* rows, so that a repeated row does not excuse itself.
+    plot. Wood density and mass count as further chances only where the cells before them do not decide them. Rows in
+    which different cells are empty cannot be alike, and are kept apart: where only some heights were measured, the
+    others are alike by their diameters. The chances are frequencies among the pairs of *different* rows, so that a
+    repeated row does not excuse itself.
     """
-    by_species: dict[str, list[tuple[str, tuple[float | None, ...]]]] = {}
+    kinds: dict[tuple[Hashable, ...], list[tuple[str, tuple[float | None, ...]]]] = {}
     for plot, (name, *cells) in trees:
-        by_species.setdefault(name, []).append((plot, tuple(cells)))
+        kinds.setdefault((name, *(cell is None for cell in cells)), []).append((plot, tuple(cells)))
     expected = 0.0
-    for members in by_species.values():
+    for members in kinds.values():
         pairs = math.comb(len(members), 2)
         if not pairs:
             continue
@@ -421,11 +454,3 @@ def _areas_m2(table: Table) -> list[Fraction]:
         )
     column = given[0]
     return [Fraction(area) * AREA_UNITS[column] for area in table.decimals(column, AREA)]
-
-
-def _refuse_repeats(table: Table, column: str, zh: str, en: str) -> None:
-    first: dict[str, int] = {}
-    for row, cell in zip(table.rows, table.text(column), strict=True):
-        if cell in first:
-            raise Duplicate(zh, en, file=table.name, row=row, first_row=first[cell], column=column, value=cell)
-        first[cell] = row

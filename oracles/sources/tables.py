@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from oracles.errors import (
+    Duplicate,
     EmptyFile,
     MissingColumn,
     MissingValue,
@@ -104,6 +105,14 @@ class Table:
     def integers(self, column: str) -> list[int]:
         """The cells of a column as whole numbers, none of them empty."""
         return [self._integer(index, column, cell) for index, cell in enumerate(self.text(column))]
+
+    def refuse_repeats(self, column: str, zh: str, en: str) -> None:
+        """Refuses a cell that stands in a column twice, with both rows."""
+        first: dict[str, int] = {}
+        for row, cell in zip(self.rows, self.text(column), strict=True):
+            if cell in first:
+                raise Duplicate(zh, en, file=self.name, row=row, first_row=first[cell], column=column, value=cell)
+            first[cell] = row
 
     def _decimal(self, index: int, column: str, quantity: Quantity, cell: str) -> Decimal:
         try:
