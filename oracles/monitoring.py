@@ -12,9 +12,9 @@ from oracles.methodologies import ar_tool14
 from oracles.methodologies.allometry import Allometry, above_ground_t_per_hectare, allometry
 from oracles.methodologies.stocks import CO2_PER_CARBON
 from oracles.periods import Monitoring, PlotChange, VisitFigure, assemble, basal_area_cross_check
-from oracles.readings import SQUARE_METRES_PER_HECTARE, Parcel, PlotVisit
+from oracles.readings import SQUARE_METRES_PER_HECTARE, Parcel, PlotVisit, Tenure
 from oracles.sources import fia
-from oracles.sources.csv_trees import Inventory, read_canopy, read_holders, read_inventory, read_parcels
+from oracles.sources.csv_trees import Inventory, read_canopy, read_holders, read_inventory, read_parcels, read_tenures
 from oracles.sources.synthetic import Land, name_holders, share_out
 from oracles.times import utc_date, utc_seconds
 
@@ -32,12 +32,15 @@ def monitor_csv(
     period_start: int,
     period_end: int,
     canopy: Path | None = None,
+    tenures: Path | None = None,
     leakage_kg: int = 0,
     equation: str = "chave2014-eq4",
 ) -> Monitoring:
     """The change between two visits to the same plots, in the plain CSV format, shared by parcels and holders.
 
     The cross-check is a canopy index of every parcel at both dates if `canopy` is given, else basal area growth.
+    `tenures` says who held which share of a parcel from when to when; a parcel that it does not name belongs to its
+    holder alone.
     """
     raws = {
         role: read_raw(path, role=role)
@@ -53,6 +56,10 @@ def monitor_csv(
     after = read_inventory(raws["second"], raws["strata"])
     owners = read_holders(raws["holders"])
     land = read_parcels(raws["parcels"], strata={stratum.name for stratum in before.strata}, holders=owners)
+    held: tuple[Tenure, ...] = ()
+    if tenures is not None:
+        raws["tenures"] = read_raw(tenures, role="tenures")
+        held = read_tenures(raws["tenures"], holders=owners)
     _check_land(before, land, raws["parcels"].name)
     plots = _csv_plots(before, after, equation, start=utc_date(period_start), end=utc_date(period_end - 1))
     areas = {stratum.name: stratum.area_hectares for stratum in before.strata}
@@ -81,6 +88,8 @@ def monitor_csv(
             f"单株生物量 {equation}，根茎比按样地 · biomass of a tree by {equation}, root-shoot ratio by plot",
             cross_note,
         ),
+        tenures=held,
+        tenures_source=raws["tenures"].name if held else "",
     )
 
 

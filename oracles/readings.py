@@ -153,3 +153,20 @@ class Holder:
     def __post_init__(self) -> None:
         if len(self.account) != 20 or not any(self.account):
             raise InvalidReading("账户", "account", f"0x{self.account.hex()}", "20 bytes, not zero")
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """A holder's share of a parcel for a time, in UTC seconds, half-open. None is before, or after, every period."""
+
+    parcel: str
+    holder: str
+    share: Fraction
+    start: int | None
+    end: int | None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise InvalidReading("份额", "share", self.share, "> 0, ≤ 1")
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise InvalidReading("持有期", "end of a tenure", self.end, f"> {self.start}")

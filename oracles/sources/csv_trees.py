@@ -44,9 +44,11 @@ from oracles.readings import (
     Parcel,
     PlotVisit,
     Stratum,
+    Tenure,
     Tree,
 )
 from oracles.sources.tables import Table, read_table
+from oracles.times import utc_seconds
 
 AREA_UNITS = {"area_ha": Fraction(SQUARE_METRES_PER_HECTARE), "area_m2": Fraction(1), "area_mu": SQUARE_METRES_PER_MU}
 """Square metres in one unit of each column an area may stand in."""
@@ -177,6 +179,60 @@ def read_holders(raw: RawFile) -> dict[str, Holder]:
             )
         first[account] = row
     return {name: Holder(name, account) for name, account in zip(table.text("holder"), accounts, strict=True)}
+
+
+def read_tenures(raw: RawFile, *, holders: Container[str]) -> tuple[Tenure, ...]:
+    """Reads who holds which share of a parcel and when: `parcel_id, holder, share, from, until`.
+
+    A share is a fraction such as `1/3` or a decimal such as `0.25`, exact. `from` and `until` are days in UTC, the
+    latter excluded; empty means since ever, and for ever.
+    """
+    table = read_table(raw, zh="权属表", required=("parcel_id", "holder", "share", "from", "until"))
+    tenures = []
+    cells = (table.text(column) for column in ("parcel_id", "holder", "share"))
+    for index, (parcel, holder, share) in enumerate(zip(*cells, strict=True)):
+        row = table.rows[index]
+        if holder not in holders:
+            raise UnknownReference(
+                f"小班 {parcel} 的持有人没有登记",
+                f"a holder of parcel {parcel} who is not listed",
+                file=raw.name,
+                row=row,
+                column="holder",
+                value=holder,
+            )
+        start, end = (
+            None if not table.columns[column][index] else utc_seconds(table.day(column, index))
+            for column in ("from", "until")
+        )
+        if start is not None and end is not None and start >= end:
+            raise Contradiction(
+                "持有期的终点不晚于起点",
+                "a tenure that ends before it begins",
+                file=raw.name,
+                row=row,
+                column="until",
+                value=table.columns["until"][index],
+            )
+        tenures.append(Tenure(parcel, holder, _share(table, index, share), start, end))
+    return tuple(tenures)
+
+
+def _share(table: Table, index: int, cell: str) -> Fraction:
+    try:
+        share = Fraction(cell)
+    except (ValueError, ZeroDivisionError):
+        share = Fraction(0)
+    if not (cell.isascii() and 0 < share <= 1):
+        raise OutOfRange(
+            "不是 0 与 1 之间的份额（写作 1/3 或 0.25）",
+            "not a share between 0 and 1 (write 1/3 or 0.25)",
+            file=table.name,
+            row=table.rows[index],
+            column="share",
+            value=cell,
+        )
+    return share
 
 
 def read_canopy(raw: RawFile) -> dict[str, tuple[float, float]]:

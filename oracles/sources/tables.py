@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final, Never
@@ -105,6 +106,23 @@ class Table:
     def integers(self, column: str) -> list[int]:
         """The cells of a column as whole numbers, none of them empty."""
         return [self._integer(index, column, cell) for index, cell in enumerate(self.text(column))]
+
+    def day(self, column: str, index: int) -> date:
+        """One cell as a day, written 2025-01-31."""
+        cell = self.columns[column][index]
+        try:
+            if len(cell) != len("2025-01-31"):
+                raise ValueError(cell)
+            return date.fromisoformat(cell)
+        except ValueError as failure:
+            raise OutOfRange(
+                "不是日期（写作 2025-01-31）",
+                "not a date (write 2025-01-31)",
+                file=self.name,
+                row=self.rows[index],
+                column=column,
+                value=cell,
+            ) from failure
 
     def refuse_repeats(self, column: str, zh: str, en: str) -> None:
         """Refuses a cell that stands in a column twice, with both rows."""

@@ -57,8 +57,9 @@ def period(csv_file: Callable[[str, str], Path]) -> Callable[..., Monitoring]:
             "holders": HOLDERS,
         }
         files = {name: csv_file(f"{name}.csv", str(other.pop(name, text))) for name, text in texts.items()}
-        if "canopy" in other:
-            files["canopy"] = csv_file("canopy.csv", str(other.pop("canopy")))
+        for name in ("canopy", "tenures"):
+            if name in other:
+                files[name] = csv_file(f"{name}.csv", str(other.pop(name)))
         settings = {"subject": "pool-1", "period_start": START, "period_end": END, **other}
         return monitor_csv(**files, **settings)  # type: ignore[arg-type]
 
@@ -400,3 +401,16 @@ def _with_half_width(monitoring: Monitoring, u: float) -> Monitoring:
         methodology_digest=monitoring.methodology_digest,
         notes=(),
     )
+
+
+def test_a_parcel_that_changed_hands_is_shared_by_time_and_walks_back_to_its_plots(
+    period: Callable[..., Monitoring],
+) -> None:
+    tenures = "parcel_id,holder,share,from,until\nA,coop-01,1,,2022-01-01\nA,hh-0001,1/2,2022-01-01,\n"
+    shared = period(tenures=tenures + "A,hh-0002,0.5,2022-01-01,\n")
+    plain = period()
+    assert shared.credited_kg == plain.credited_kg
+    (origin,) = (step for step in shared.origin("hh-0002") if step.parcel.parcel == "A")
+    part = (END - 1_640_995_200) / (END - START) / 2
+    assert origin.credited_kg == pytest.approx(origin.parcel.credited_kg * part, abs=1)
+    assert "tenures/tenures.csv" in [file.name for file in shared.evidence]
