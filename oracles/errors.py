@@ -202,6 +202,14 @@ class MissingMeasurement(InventoryError):
         self.tree = tree
 
 
+class InvalidBundle(OracleError):
+    """An archive, or a proof from one, that is not what it says; `file` names it."""
+
+    def __init__(self, file: str, zh: str, en: str) -> None:
+        super().__init__(f"{file}：{zh}", f"{file}: {en}")
+        self.file = file
+
+
 # --- Estimation -----------------------------------------------------------------------------------
 
 
