@@ -2,9 +2,11 @@
 
 import json
 import math
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, fields
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ledger_service.domain.errors import LedgerError
-from oracles.errors import InvalidRequest, OracleError
+from oracles.bundle import LineProof, prove_line, reproduce
+from oracles.errors import InvalidBundle, InvalidRequest, OracleError
 from oracles.evidence import read_raw
 from oracles.explanation import Step
 from oracles.methodologies import vm0047_census
@@ -32,9 +35,11 @@ from oracles.methodologies.methodology import Methodology
 from oracles.methodologies.montecarlo import MeasurementErrors, propagate
 from oracles.methodologies.registry import methodology
 from oracles.methodologies.stocks import Covariate, Stock
+from oracles.reporting import Outcome, Reporter, open_signer, read_settings, reporter_at, to_mapping
 from oracles.sources import fia
 from oracles.sources.census import read_census
 from oracles.sources.csv_trees import Inventory, read_covariate, read_inventory
+from oracles.times import utc_date
 
 BAD_INPUT = 2
 
@@ -149,6 +154,167 @@ def estimate(
             explain=explain,
             as_json=as_json,
         )
+
+
+SettingsOption = Annotated[Path, typer.Option(help="报告者设置 TOML · settings of the reporter")]
+
+
+@app.command()
+def report(
+    settings: SettingsOption,
+    as_json: Annotated[bool, typer.Option("--json", help="只输出 JSON · JSON only")] = False,
+) -> None:
+    """计算、签名并上链各轮监测结果；重复运行无害 · Computes, signs and publishes every round; harmless to repeat."""
+    with refusals_in_one_line(), _reporter(settings) as reporter:
+        outcomes = [reporter.report(one) for one in reporter.settings.rounds]
+        if as_json:
+            _print_json([to_mapping(outcome) for outcome in outcomes])
+            return
+        for outcome in outcomes:
+            _tell(outcome)
+
+
+@app.command(name="run")
+def run_schedule(
+    settings: SettingsOption,
+    every: Annotated[float, typer.Option(help="间隔秒数 · seconds between rounds of work", min=0.1)] = 3_600.0,
+    times: Annotated[int | None, typer.Option(help="做几遍后停止，不给则一直做 · stop after so many", min=1)] = None,
+) -> None:
+    """按计划报告、锚定昨日证据、到期定案，直到 Ctrl-C · Reports, anchors and finalises on a schedule until Ctrl-C."""
+    with refusals_in_one_line(), _reporter(settings) as reporter:
+        done = 0
+        while True:
+            for one in reporter.settings.rounds:
+                try:
+                    outcome = reporter.report(one)
+                except (OracleError, LedgerError) as refusal:  # One round that is refused must not stop the others.
+                    typer.echo(f"{one.feed}: {refusal}", err=True)
+                else:
+                    if not outcome.was_there:
+                        _tell(outcome)
+            try:
+                if reporter.settings.evidence is not None:
+                    yesterday = utc_date(int(time.time())) - timedelta(days=1)
+                    if (reporter.settings.evidence / yesterday.isoformat()).is_dir():
+                        reporter.anchor_day(yesterday)
+                if finalised := reporter.finalise():
+                    typer.echo(f"定案 {finalised} 轮 · {finalised} rounds made final")
+            except (OracleError, LedgerError) as refusal:
+                typer.echo(str(refusal), err=True)
+            done += 1
+            if times is not None and done >= times:
+                return
+            time.sleep(every)
+
+
+@app.command()
+def anchor(
+    settings: SettingsOption,
+    day: Annotated[str, typer.Option(help="哪一天（UTC，2025-06-30）· which day")],
+) -> None:
+    """把某日全部证据的 RFC 6962 根锚定上链 · Anchors the root over all evidence of a day."""
+    with refusals_in_one_line():
+        try:
+            chosen = date.fromisoformat(day)
+        except ValueError as failure:
+            raise InvalidRequest(f"不是日期：{day}", f"not a day: {day}") from failure
+        with _reporter(settings) as reporter:
+            root, files, was_needed = reporter.anchor_day(chosen)
+        known = "已锚定 · anchored" if was_needed else "早已锚定 · was anchored already"
+        typer.echo(f"0x{root.hex()} {files} 个文件 files, {known}")
+
+
+@app.command()
+def status(settings: SettingsOption) -> None:
+    """这个报告者在链上的情况 · How this reporter stands on chain."""
+    with refusals_in_one_line(), _reporter(settings) as reporter:
+        typer.echo(f"报告者 reporter {reporter.signer.address}")
+        if (flight := reporter.carrier.in_flight()) is not None:
+            typer.echo(f"在途交易 in flight: nonce {flight['nonce']}, sent {len(flight['sent'])} ×")
+        for one in reporter.status():
+            typer.echo(f"{one.feed} {one.kind} {one.subject}: 组 group {one.group}, 序号 last seq {one.last_seq}")
+            for line in one.reported:
+                typer.echo(f"  {line}")
+
+
+@app.command(name="reproduce")
+def reproduce_bundle(
+    bundle: Annotated[Path, typer.Argument(help="证据包 · the archive")],
+    root: Annotated[str | None, typer.Option(help="报告里的证据根 0x… · evidence root of the report")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="只输出 JSON · JSON only")] = False,
+) -> None:
+    """从证据包重算，摘要须一致 · Computes a report again from its archive; the digest must be identical."""
+    with refusals_in_one_line():
+        result = reproduce(read_raw(bundle).content, name=bundle.name)
+        if root is not None and _bytes32(root) != result.evidence_root:
+            raise InvalidBundle(
+                bundle.name,
+                f"不是这个报告的证据包（算得 0x{result.evidence_root.hex()}）",
+                f"is not the archive of this report (its root is 0x{result.evidence_root.hex()})",
+            )
+        content = {**result.to_mapping(), "digest": f"0x{result.digest.hex()}", "refusal": result.refusal}
+        if as_json:
+            _print_json(content)
+            return
+        for name, value in content.items():
+            if value is not None:
+                typer.echo(f"{name} {value}")
+
+
+@app.command()
+def prove(
+    bundle: Annotated[Path, typer.Argument(help="证据包 · the archive")],
+    file: Annotated[str, typer.Option(help="包内文件，如 first_trees/trees.csv · file in the archive")],
+    line: Annotated[int, typer.Option(help="行号，表头为 1 · line, the header being 1")],
+) -> None:
+    """证明报告依据了某文件的某一行 · Proves that a line of a file is under the evidence root of a report."""
+    with refusals_in_one_line():
+        typer.echo(prove_line(read_raw(bundle).content, file, line, name=bundle.name).to_json())
+
+
+@app.command()
+def verify(
+    proof: Annotated[Path, typer.Argument(help="prove 的输出 · what `prove` wrote")],
+    root: Annotated[str, typer.Option(help="报告里的证据根 0x… · evidence root of the report")],
+) -> None:
+    """核对行证明 · Checks a proof of a line against the evidence root of a report."""
+    with refusals_in_one_line():
+        try:
+            text = read_raw(proof).content.decode("utf-8")
+        except UnicodeDecodeError as failure:
+            raise InvalidBundle(proof.name, "不是行证明", "not a proof of a line") from failure
+        known = LineProof.from_json(text, name=proof.name)
+        if not known.holds(_bytes32(root)):
+            raise InvalidBundle(proof.name, "不成立", "does not hold for this root")
+        typer.echo(f"成立 holds: {known.file} 第 {known.line} 行 line {known.line}")
+        typer.echo(known.content.decode("utf-8", "replace"))
+
+
+def _bytes32(text: str) -> bytes:
+    try:
+        value = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        value = b""
+    if len(value) != 32:
+        raise InvalidRequest(f"不是 32 字节的十六进制：{text}", f"not 32 bytes of hex: {text}")
+    return value
+
+
+def _reporter(path: Path) -> AbstractContextManager[Reporter]:
+    settings = read_settings(path)
+    return reporter_at(settings, open_signer(settings, _prompt))
+
+
+def _prompt(keystore: Path) -> str:
+    return str(typer.prompt(f"口令 passphrase {keystore}", hide_input=True, err=True))
+
+
+def _tell(outcome: Outcome) -> None:
+    done = "已在链上 · was there" if outcome.was_there else "已上链 · reported"
+    typer.echo(
+        f"{outcome.feed} 0x{outcome.round_id.hex()[:16]}… {done}: {outcome.result.value:,} (seq {outcome.seq}),"
+        f" digest 0x{outcome.result.digest.hex()}"
+    )
 
 
 @contextmanager

@@ -336,6 +336,47 @@ class KeyFileError(OracleError):
         self.file = file
 
 
+class SignerError(OracleError):
+    """A remote signer that does not sign, or signs something else; `url` is where it is."""
+
+    def __init__(self, url: str, zh: str, en: str) -> None:
+        super().__init__(f"签名服务 {url}：{zh}", f"signer {url}: {en}")
+        self.url = url
+
+
+class WouldEquivocate(OracleError):
+    """A result that differs from one this reporter has signed for the same round.
+
+    Both signed would be a proof of equivocation, and exclude the reporter from the round.
+    """
+
+    def __init__(self, round_id: bytes, signed: str, computed: str) -> None:
+        super().__init__(
+            f"本轮 0x{round_id.hex()} 已签过另一个结果（{signed}），现在算得 {computed}；不再签，请查明原因",
+            f"another result was signed for round 0x{round_id.hex()} ({signed}), now {computed} is computed:"
+            " nothing more is signed, find out why",
+        )
+        self.round_id = round_id
+        self.signed = signed
+        self.computed = computed
+
+
+class StateInUse(OracleError):
+    """A folder of state in which another process works."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"另一个进程正在使用 {folder}", f"another process works in {folder}")
+        self.folder = folder
+
+
+class NothingToReport(OracleError):
+    """A computation whose outcome is that nothing may be issued."""
+
+    def __init__(self, reason: str) -> None:
+        zh, _, en = reason.partition(" · ")
+        super().__init__(zh, en or zh)
+
+
 class WrongPassphrase(KeyFileError):
     """A passphrase that does not open this keystore."""
 
