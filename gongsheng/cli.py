@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -64,7 +65,9 @@ def up(
 
 
 def main() -> None:
-    """Runs a command. What a person can mend is one clear line; Ctrl-C is no failure of ours."""
+    """Runs a command. What a person can mend is one clear line on standard error, and the exit code 2."""
+    # A polite kill unwinds like Ctrl-C does, so that the embedded chain writes its state and stops.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except (LedgerError, OracleError) as failure:

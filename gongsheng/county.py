@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
@@ -125,7 +125,7 @@ def open_county(
     *,
     carbon_subject: str,
     product_subject: str,
-    reporters: dict[str, str],
+    reporters: Mapping[str, str],
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Admits the participants, and lets the committee set feeds, signers, agreements and the carbon project.

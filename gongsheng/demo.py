@@ -49,6 +49,7 @@ from ledger_service.bank import (
     write_payments,
 )
 from ledger_service.chain.client import Chain, Refused, connect
+from ledger_service.chain.deployment import Deployment
 from ledger_service.chain.embedded import embedded_chain
 from ledger_service.chain.events import RedemptionRequested
 from ledger_service.chain.lines import line_tuple
@@ -451,7 +452,7 @@ def _open_stage(folder: Path, url: str, cast: Cast, console: Console) -> Iterato
         w3 = connect(url)
         fund_with_gas(w3, cast.senders())
         deployment = deploy_protocol(w3, cast)
-        deployment.save(folder / "deployment.json")
+        deployment.save(Deployment.path(folder, deployment.chain_id))
         console.print(f"   链 chain {deployment.chain_id}，区块 first block {deployment.first_block}", highlight=False)
     with open_books(f"sqlite:///{folder / 'books.sqlite'}", deployment) as books:
         yield Stage(folder, cast, Chain(connect(url), deployment), books, RegisterFolder(folder / "registers"), console)
@@ -561,8 +562,8 @@ def show_reconciliation(stage: Stage) -> bool:
     sync(stage.chain, stage.books)
     result = reconcile(stage.chain, stage.books, read_statement(stage.statement), stage.registers)
     table = Table(*(str(column) for column in HEADER))
-    for row in result.summary:
-        table.add_row(*row)
+    for cells in result.summary:
+        table.add_row(*cells)
     stage.console.print(table)
     for row in result.differences:
         stage.console.print(f"[red]{' | '.join(row.cells)}[/red]", highlight=False)

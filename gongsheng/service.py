@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 
 import uvicorn
-from ledger_service.api.app import create_app
 from rich.console import Console
 
 from gongsheng import measuring
@@ -14,9 +13,10 @@ from gongsheng.cast import Cast
 from gongsheng.county import deploy_protocol, fund_with_gas, open_county
 from gongsheng.demo import CARBON_SUBJECT, HOLDERS, PRODUCT_SUBJECT, SEED
 from gongsheng.lock import only_one
+from ledger_service.api.app import create_app
 from ledger_service.chain.client import Chain, connect
 from ledger_service.chain.deployment import Deployment
-from ledger_service.chain.embedded import embedded_chain, require_free
+from ledger_service.chain.embedded import CHAIN_ID, embedded_chain, require_free
 from ledger_service.indexer import run_indexer
 from ledger_service.settlement import RegisterFolder
 from ledger_service.store.books import open_books
@@ -30,7 +30,7 @@ def run(folder: Path, *, port: int, chain_port: int, console: Console) -> None:
     with only_one(folder):
         require_free(port)
         with embedded_chain(folder=folder / "chain", port=chain_port) as url:
-            record = folder / "deployment.json"
+            record = Deployment.path(folder, CHAIN_ID)
             deployment = Deployment.load(record) if record.exists() else _open(folder, url, record, console)
             chain = Chain(connect(url), deployment)
             with open_books(f"sqlite:///{folder / 'books.sqlite'}", deployment) as books:
@@ -47,10 +47,11 @@ def run(folder: Path, *, port: int, chain_port: int, console: Console) -> None:
                         f"链 chain {url}\n服务 service http://{HOST}:{port}/docs\n停止 stop: Ctrl-C", highlight=False
                     )
                     app = create_app(chain, books, RegisterFolder(folder / "registers"))
-                    uvicorn.run(app, host=HOST, port=port, log_level="warning")
+                    uvicorn.run(app, host=HOST, port=port, log_level="warning", lifespan="off")
                 finally:
                     stop.set()
                     indexer.join()
+                console.print(f"已停止，状态在 {folder} · stopped; state is kept in {folder}", highlight=False)
 
 
 def _open(folder: Path, url: str, record: Path, console: Console) -> Deployment:

@@ -5,7 +5,8 @@ import threading
 from collections.abc import Callable
 
 from ledger_service.chain import events
-from ledger_service.chain.client import Chain, ChainUnreachable
+from ledger_service.chain.client import Chain
+from ledger_service.domain.errors import LedgerError
 from ledger_service.projection import REMEMBERED, Projection
 from ledger_service.store.books import Books, BooksMoved
 
@@ -43,6 +44,7 @@ def sync(
     Raises:
         ChainMoved: The node keeps contradicting itself.
         ChainUnreachable: The node does not answer.
+        NodeRefused: It answers with an error.
     """
     moves = 0
     while True:
@@ -64,12 +66,19 @@ def sync(
 def run_indexer(
     chain: Chain, books: Books, *, poll_seconds: float, stop: threading.Event, finality_blocks: int = 0
 ) -> None:
-    """Keeps the books up to date until `stop` is set. A node that does not answer is asked again."""
+    """Keeps the books up to date until `stop` is set.
+
+    What goes wrong is logged once and tried again: a node may come back, and until then the service still answers.
+    """
+    complaint = None
     while not stop.is_set():
         try:
             sync(chain, books, finality_blocks=finality_blocks)
-        except ChainUnreachable as unreachable:
-            _log.warning("%s", unreachable)
+            complaint = None
+        except LedgerError as error:
+            if str(error) != complaint:
+                complaint = str(error)
+                _log.error("%s", complaint)
         stop.wait(poll_seconds)
 
 

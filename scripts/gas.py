@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from pyo3_core import Register
 from rich.console import Console
 from rich.table import Table
 
@@ -46,6 +45,7 @@ from ledger_service.chain.embedded import embedded_chain
 from ledger_service.chain.tools import ROOT
 from ledger_service.domain.identifiers import bytes32_of
 from ledger_service.domain.units import Period, period_of
+from pyo3_core import Register
 
 SNAPSHOT = ROOT / "tests" / "gas-snapshot.json"
 REPORT = ROOT / "build" / "gas.json"
@@ -106,8 +106,8 @@ class Bench:
             "evidence_root": b"\1" * 32,
             "methodology": b"\2" * 32,
         }
-        none = {"share_root": bytes(32), "share_count": 0}
-        some = {"share_root": self.register.root, "share_count": len(self.register)}
+        none: dict[str, Any] = {"share_root": bytes(32), "share_count": 0}
+        some: dict[str, Any] = {"share_root": self.register.root, "share_count": len(self.register)}
         crossed = Measured(feed=CARBON_CROSS_CHECK_FEED, **common, **none)
         measuring.submit(self.chain, crossed, [self.reporters[CROSS_CHECKER]], self.relayer)
         measured = Measured(feed=CARBON_FEED, **common, **some)

@@ -20,6 +20,10 @@ contract LibraryHarness {
         return Shares.entitledClosed(income, before, weight, total);
     }
 
+    function hash(bytes calldata data) external pure returns (bytes32) {
+        return keccak256(data);
+    }
+
     function hashLeaf(address account, uint128 weight) external pure returns (bytes32) {
         return MerkleSum.hashLeaf(account, weight);
     }

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from ledger_service.chain.addresses import NotAnAddress
 from ledger_service.chain.client import ChainUnreachable
+from ledger_service.chain.events import NodeRefused
 from ledger_service.domain.agreements import AgreementUnknown
 from ledger_service.domain.bilingual import Words
 from ledger_service.domain.errors import LedgerError
@@ -28,6 +29,7 @@ STATUS: Mapping[type[LedgerError], HTTPStatus] = {
     NotAnAddress: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotAnIdentifier: HTTPStatus.UNPROCESSABLE_ENTITY,
     ChainUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
+    NodeRefused: HTTPStatus.SERVICE_UNAVAILABLE,
     RegisterMissing: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """What is not named here is our own fault."""
@@ -66,7 +68,7 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def _(_: Request, error: HTTPException) -> JSONResponse:
         status = HTTPStatus(error.status_code)
-        return _problem(status.phrase.replace(" ", ""), status, str(error.detail))
+        return _problem(status.phrase.replace(" ", ""), status, str(Words("服务没有这个请求", str(error.detail))))
 
 
 def _problem(title: str, status: HTTPStatus, detail: str) -> JSONResponse:

@@ -81,6 +81,11 @@ class Deployment:
     contracts: Mapping[str, str]
     """Checksum address by contract name."""
 
+    @staticmethod
+    def path(folder: Path, chain_id: int) -> Path:
+        """Where the record of a chain's deployment lies among others: by chain id."""
+        return folder / "deployments" / f"{chain_id}.json"
+
     @classmethod
     def load(cls, path: Path) -> Deployment:
         return cls(**json.loads(path.read_text("utf-8")))

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar, dataclass_transform, get_args, get_ori
 from eth_abi.abi import decode
 from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic
 from eth_utils.address import to_checksum_address
-from web3.exceptions import BlockNotFound
+from web3.exceptions import BlockNotFound, Web3RPCError
 from web3.types import LogReceipt
 
 from ledger_service.chain.artefacts import load_artefact
@@ -44,6 +44,14 @@ class UnknownEvent(LedgerError):
             f"区块 {block_number} 中合约 {contract} 发出未知事件 {topic}，请升级账本 · "
             f"{contract} emitted the unknown event {topic} in block {block_number}: upgrade the ledger"
         )
+
+
+class NodeRefused(LedgerError):
+    """The node answered with an error, such as for a block whose state it no longer keeps."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"节点拒绝应答：{reason} · the node refused to answer: {reason}")
 
 
 class ChainMoved(LedgerError):
@@ -709,6 +717,8 @@ def emitted_of(record: Record) -> Emitted[Any]:
 def reaching(chain: Chain) -> Iterator[None]:
     try:
         yield
+    except Web3RPCError as refused:
+        raise NodeRefused(str(refused)) from refused
     except OSError as broken:  # Whatever the HTTP client raises is one.
         raise ChainUnreachable(str(getattr(chain.w3.provider, "endpoint_uri", ""))) from broken
 

@@ -34,7 +34,7 @@ def _income_already_pledged(facts: Mapping[str, Any]) -> str:
     free = _percent(10_000 - facts["pledged"])
     agreement = _text(facts["agreement"])
     return (
-        f"{agreement} 第 {facts['leg']} 分成 {month} 的收益已质押 {pledged},只剩 {free} 可质押,不能再质押 {asked} · "
+        f"{agreement} 第 {facts['leg']} 分成 {month} 的收益已质押 {pledged}，只剩 {free} 可质押，不能再质押 {asked} · "
         f"the income of {month} from leg {facts['leg']} of {agreement} is pledged to {pledged} already: "
         f"{free} is free, {asked} was asked for"
     )

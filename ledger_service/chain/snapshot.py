@@ -39,16 +39,16 @@ class Lien:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What views of the contracts answer at one block. Nodes are asked by its number, so check at the end."""
+    """What views of the contracts answer at one block. Nodes are asked by its number, so check it before and after."""
 
     chain: Chain
     block: Block
 
     def require_current(self) -> None:
-        """Refuses what was answered if the block was reorganised meanwhile.
+        """Refuses a block that is no longer part of the chain.
 
         Raises:
-            ChainMoved: It was.
+            ChainMoved: It was reorganised.
         """
         if block_at(self.chain, self.block.number) != self.block:
             raise ChainMoved(self.block.number)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from ledger_service.domain.bilingual import Words
 from ledger_service.domain.errors import LedgerError
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: contracts, build folder and node_modules lie here."""
 
 HOW_TO_GET = {
-    "anvil": "npm ci(Linux x86-64),其他平台请安装 Foundry 1.7 · run `npm ci` (Linux x86-64) or install Foundry 1.7",
-    "node": "安装 Node.js 20 或更高版本 · install Node.js 20 or newer",
-    "solc": "npm ci && make setup",
+    "anvil": Words(
+        "运行 npm ci（Linux x86-64），或安装 Foundry 1.7", "run `npm ci` (Linux x86-64), or install Foundry 1.7"
+    ),
+    "node": Words("安装 Node.js 20 或更高版本", "install Node.js 20 or newer"),
+    "solc": Words("运行 make setup", "run `make setup`"),
 }
 
 
@@ -22,7 +25,8 @@ class ToolMissing(LedgerError):
 
     def __init__(self, tool: str) -> None:
         self.tool = tool
-        super().__init__(f"缺少程序 {tool}:{HOW_TO_GET[tool]} · {tool} is missing: {HOW_TO_GET[tool]}")
+        how = HOW_TO_GET[tool]
+        super().__init__(f"缺少程序 {tool}：请{how.zh} · {tool} is missing: {how.en}")
 
 
 def find_tool(tool: str) -> Path:

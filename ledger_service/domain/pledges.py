@@ -62,8 +62,9 @@ class Loan:
         return self.accrued // SCALE - self.interest_paid
 
     def due(self, principal_lent: int, principal_scheduled: int) -> int:
-        """SPEC L3: the interest, and what was scheduled for repayment by now and was not repaid, in fen."""
-        return self.interest + max(0, principal_scheduled - (principal_lent - self.principal))
+        """SPEC L3: the interest, and what was scheduled by now and was not repaid, in fen; never more than the debt."""
+        arrears = max(0, principal_scheduled - (principal_lent - self.principal))
+        return self.interest + min(arrears, self.principal)
 
     def at(self, timestamp: int) -> "Loan":
         """The same loan with its interest accrued up to `timestamp`."""

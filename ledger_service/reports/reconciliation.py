@@ -170,6 +170,7 @@ def reconcile(chain: Chain, books: Books, statement: Statement, registers: Regis
         if head is None:
             raise BooksEmpty
         snapshot = Snapshot(chain, head)
+        snapshot.require_current()
         rows = (
             *_vouchers(snapshot, reader, statement),
             *_references(reader, statement),

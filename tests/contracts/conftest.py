@@ -8,6 +8,7 @@ import gc
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,10 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "contracts"), str(ROOT / "tests"), str(ROOT)]
+GAS_LIMIT = 10_000_000
+"""Of every transaction: more than any needs, so that Brownie need not ask for the block's."""
+
+sys.path[:0] = [str(ROOT / "tests" / "contracts"), str(ROOT / "tests"), str(ROOT / "scripts"), str(ROOT)]
 
 if find_spec("brownie") is None:  # Brownie has an environment of its own.
     collect_ignore_glob = ["test_*.py"]
@@ -26,9 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if find_spec("brownie") is None:
         return
     from brownie._config import CONFIG
-    from world import GENESIS
 
     from ledger_service.chain.compiler import compile_contracts
+    from world import GENESIS
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -47,9 +51,40 @@ def pytest_configure(config: pytest.Config) -> None:
 # THE CHAIN
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _receipts_first() -> None:
+    """anvil counts a transaction a moment before it shows the receipt, and Brownie would take that for a lost one."""
+    from brownie import network, web3
+    from web3.middleware import Web3Middleware
+
+    class ReceiptsFirst(Web3Middleware):
+        def wrap_make_request(self, make_request: Any) -> Any:
+            def middleware(method: Any, parameters: Any) -> Any:
+                response = make_request(method, parameters)
+                if method in ("eth_sendTransaction", "eth_sendRawTransaction") and "result" in response:
+                    while make_request("eth_getTransactionReceipt", [response["result"]])["result"] is None:
+                        time.sleep(0.001)
+                return response
+
+            return middleware
+
+    web3.middleware_onion.inject(ReceiptsFirst, layer=0)
+    network.gas_limit(GAS_LIMIT)
+
+
 @pytest.fixture(autouse=True)
-def _isolation(fn_isolation: None) -> None:
-    """What a test did is undone."""
+def _isolation(module_isolation: None) -> Iterator[None]:
+    """What a test did is undone.
+
+    Brownie's own `fn_isolation` does the same, and looks through the whole call stack three times, which takes longer
+    than most tests.
+    """
+    from brownie import history, web3
+
+    snapshot = web3.provider.make_request("evm_snapshot", [])["result"]
+    yield
+    web3.provider.make_request("evm_revert", [snapshot])
+    history.clear()  # Brownie counts nonces by it.
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 EIP712 = json.loads((VECTORS / "eip712.json").read_text("utf-8"))
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 ORDER = 2 * HALF_ORDER + 1
-"""Order of secp256k1. A signature (r, s) is as good as (r, ORDER - s), which is why the contracts take only the lower s."""
+"""Of secp256k1. A signature (r, s) is as good as (r, ORDER - s): the contracts take only the lower s."""
 
 
 class Report(NamedTuple):
@@ -71,6 +71,11 @@ class RedemptionOrder(NamedTuple):
     payee: bytes
     nonce: int
     deadline: int
+
+
+def unhex(text: str) -> bytes:
+    """Bytes as the vectors show them."""
+    return bytes.fromhex(text.removeprefix("0x"))
 
 
 Signed = Report | Terms | RedemptionOrder

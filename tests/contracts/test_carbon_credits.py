@@ -1,6 +1,7 @@
 """From a final round to credits: issued once, conserved, numbered without a gap."""
 
 import pytest
+
 from outcomes import announced, facts, refused
 from world import (
     CARBON,
@@ -176,9 +177,7 @@ def test_issuing_fails_if_another_round_that_ended_in_the_month_has_its_register
         county.submit(report, weighbridge)
         rounds.append(county.finalise(report))
     issue(TRIAL, rounds[0])
-    with refused(
-        "RegisterOpenAlready", agreement=ONE_PRODUCT, leg=SUPPLIERS_LEG, period=DECEMBER, round=rounds[0]
-    ):
+    with refused("RegisterOpenAlready", agreement=ONE_PRODUCT, leg=SUPPLIERS_LEG, period=DECEMBER, round=rounds[0]):
         issue(TRIAL, rounds[1])
 
 
@@ -341,6 +340,23 @@ def test_credits_do_not_move_without_approval(issued, credits, pool, buyer):
         credits.safeTransferFrom(pool, buyer, 1, 1, b"", {"from": buyer})
 
 
+def test_lists_of_different_lengths_are_refused(issued, credits, pool, buyer):
+    with refused("ERC1155InvalidArrayLength", idsLength=1, valuesLength=2):
+        credits.safeBatchTransferFrom(pool, buyer, [1], [1, 2], b"", {"from": pool})
+    with refused("ERC1155InvalidArrayLength", idsLength=2, valuesLength=1):
+        credits.balanceOfBatch([pool], [1, 1])
+
+
+def test_nobody_is_no_broker(issued, credits, pool):
+    with refused("ERC1155InvalidOperator", operator=ZERO):
+        credits.setApprovalForAll(ZERO, True, {"from": pool})
+
+
+def test_credits_do_not_move_to_nobody(issued, credits, pool):
+    with refused("ERC1155InvalidReceiver", receiver=ZERO):
+        credits.safeTransferFrom(pool, ZERO, 1, 1, b"", {"from": pool})
+
+
 def test_the_pool_sells_all_its_credits(issued, credits, pool, buyer):
     credits.safeTransferFrom(pool, buyer, 1, 856, b"", {"from": pool})
     assert credits.balanceOfBatch([pool, buyer], [1, 1]) == (0, 856)
@@ -348,6 +364,7 @@ def test_the_pool_sells_all_its_credits(issued, credits, pool, buyer):
 
 def test_an_approved_broker_moves_credits(issued, credits, pool, buyer, relayer):
     credits.setApprovalForAll(relayer, True, {"from": pool})
+    assert credits.isApprovedForAll(pool, relayer)
     credits.safeBatchTransferFrom(pool, buyer, [1], [6], b"", {"from": relayer})
     assert credits.balanceOf(buyer, 1) == 6
 
@@ -359,3 +376,7 @@ def test_an_approved_broker_moves_credits(issued, credits, pool, buyer, relayer)
 )
 def test_credits_name_the_interfaces_they_have(credits, interface, supported):
     assert credits.supportsInterface(interface) is supported
+
+
+def test_batches_are_described_on_chain_and_nowhere_else(credits):
+    assert credits.uri(1) == ""

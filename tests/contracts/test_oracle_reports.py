@@ -2,6 +2,7 @@
 
 import pytest
 from eth_account import Account
+
 from outcomes import announced, refused
 from signing import HALF_ORDER, digest_of, malleated, sign
 from world import (
@@ -122,9 +123,7 @@ def test_a_report_that_is_valid_for_one_more_second_is_accepted(hand_in, report,
 
 @pytest.mark.parametrize("value", [CARBON_RULES.minimumValue - 1, CARBON_RULES.maximumValue + 1])
 def test_a_value_outside_the_physical_bounds_is_refused_and_never_clamped(hand_in, report, value):
-    with refused(
-        "ValueOutOfBounds", value=value, minimum=CARBON_RULES.minimumValue, maximum=CARBON_RULES.maximumValue
-    ):
+    with refused("ValueOutOfBounds", value=value, minimum=CARBON_RULES.minimumValue, maximum=CARBON_RULES.maximumValue):
         hand_in(report._replace(value=value))
 
 
@@ -198,7 +197,13 @@ def test_a_malleated_signature_is_refused(hand_in, report, county, oracle, senso
 
 @pytest.mark.parametrize(
     "signature",
-    [bytes(65), bytes(64) + b"\x1b", b"\x01" * 64 + b"\x00", b"\x01" * 64 + b"\x1d", b"\xff" * 32 + b"\x01" * 32 + b"\x1b"],
+    [
+        bytes(65),
+        bytes(64) + b"\x1b",
+        b"\x01" * 64 + b"\x00",
+        b"\x01" * 64 + b"\x1d",
+        b"\xff" * 32 + b"\x01" * 32 + b"\x1b",
+    ],
     ids=["all zero", "r and s zero", "v zero", "v 29", "r not on the curve"],
 )
 def test_a_signature_that_recovers_nobody_is_refused(hand_in, report, oracle, signature):
@@ -286,7 +291,9 @@ def test_a_report_that_skips_a_number_is_refused(hand_in, report, sensors):
         hand_in(report._replace(seq=3))
 
 
-def test_each_signer_counts_its_own_reports_to_each_feed(hand_in, report, oracle, sensors, verifier, remote_sensing, county):
+def test_each_signer_counts_its_own_reports_to_each_feed(
+    hand_in, report, oracle, sensors, verifier, remote_sensing, county
+):
     hand_in(report)
     hand_in(report._replace(seq=2))
     hand_in(report, signer=verifier)

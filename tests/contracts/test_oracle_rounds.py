@@ -1,6 +1,7 @@
 """How a round becomes a candidate and final, and how it does not."""
 
 import pytest
+
 from outcomes import announced, facts, refused, silent
 from world import (
     CARBON,
@@ -65,9 +66,7 @@ def finalise(oracle, relayer):
 
 
 def test_a_round_without_votes_is_no_candidate(report, remote, county, oracle, nominate, state):
-    with refused(
-        "QuorumMissing", round=county.round_of(report), result=oracle.resultId(report), votes=0, quorum=3
-    ):
+    with refused("QuorumMissing", round=county.round_of(report), result=oracle.resultId(report), votes=0, quorum=3):
         nominate(report)
     assert state() == NO_ROUND
 
@@ -78,9 +77,7 @@ def test_one_vote_below_the_quorum_makes_no_candidate(
     county.submit(report, sensors, verifier)
 
     assert state() == NO_ROUND
-    with refused(
-        "QuorumMissing", round=county.round_of(report), result=oracle.resultId(report), votes=2, quorum=3
-    ):
+    with refused("QuorumMissing", round=county.round_of(report), result=oracle.resultId(report), votes=2, quorum=3):
         nominate(report)
 
 
@@ -100,9 +97,7 @@ def test_a_quorum_without_a_required_group_makes_no_candidate(county, oracle, co
     assert oracle.roundOf(round_)["state"] == CANDIDATE
 
 
-def test_the_quorum_makes_a_candidate(
-    report, remote, county, oracle, clock, state, sensors, second_sensors, verifier
-):
+def test_the_quorum_makes_a_candidate(report, remote, county, oracle, clock, state, sensors, second_sensors, verifier):
     last = county.submit(report, sensors, second_sensors, verifier)
 
     assert state() == CANDIDATE
@@ -150,9 +145,7 @@ def test_votes_for_results_that_differ_do_not_add_up(
     assert state() == NO_ROUND
 
 
-def test_votes_on_different_evidence_do_not_add_up(
-    report, remote, county, state, sensors, second_sensors, verifier
-):
+def test_votes_on_different_evidence_do_not_add_up(report, remote, county, state, sensors, second_sensors, verifier):
     county.submit(report, sensors, second_sensors)
     county.submit(report._replace(evidenceRoot=county.anchored()), verifier)
     assert state() == NO_ROUND
@@ -175,9 +168,7 @@ def test_saying_the_same_again_counts_once(report, remote, county, oracle, state
     county.submit(report, sensors, verifier, sensors, verifier, sensors)
 
     assert state() == NO_ROUND
-    with refused(
-        "QuorumMissing", round=county.round_of(report), result=oracle.resultId(report), votes=2, quorum=3
-    ):
+    with refused("QuorumMissing", round=county.round_of(report), result=oracle.resultId(report), votes=2, quorum=3):
         nominate(report)
 
 
@@ -282,9 +273,7 @@ def test_a_cross_check_confirms_losses_and_nothing_too(
     report, county, state, remote_sensing, sensors, second_sensors, verifier, value, cross_check, reached
 ):
     county.submit(county.report(REMOTE, FOREST, START, END, value=cross_check), remote_sensing)
-    county.submit(
-        report._replace(value=value, shareRoot=NOTHING, shareCount=0), sensors, second_sensors, verifier
-    )
+    county.submit(report._replace(value=value, shareRoot=NOTHING, shareCount=0), sensors, second_sensors, verifier)
     assert state() == reached
 
 
@@ -310,15 +299,11 @@ def test_nominating_fails_under_other_rules(voted, report, oracle, nominate, gua
 
 def test_nominating_fails_for_a_result_that_nobody_signed(voted, remote, report, county, oracle, nominate):
     forged = report._replace(value=1_050)
-    with refused(
-        "QuorumMissing", round=county.round_of(forged), result=oracle.resultId(forged), votes=0, quorum=3
-    ):
+    with refused("QuorumMissing", round=county.round_of(forged), result=oracle.resultId(forged), votes=0, quorum=3):
         nominate(forged)
 
 
-def test_nominating_fails_for_a_candidate(
-    report, remote, county, nominate, sensors, second_sensors, verifier
-):
+def test_nominating_fails_for_a_candidate(report, remote, county, nominate, sensors, second_sensors, verifier):
     county.submit(report, sensors, second_sensors, verifier)
     with refused("AlreadyCandidate", round=county.round_of(report)):
         nominate(report)
@@ -551,9 +536,7 @@ def test_of_two_candidates_that_overlap_only_one_becomes_final(
     clock.after(CARBON_RULES.challengeWindow)
     finalise(candidate)
 
-    with refused(
-        "PeriodOverlapsFinal", periodStart=START, periodEnd=END + DAY, finalStart=START, finalEnd=END
-    ):
+    with refused("PeriodOverlapsFinal", periodStart=START, periodEnd=END + DAY, finalStart=START, finalEnd=END):
         finalise(county.round_of(rival))
 
 
@@ -565,9 +548,7 @@ def test_periods_may_become_final_in_any_order_and_never_overlap(county, oracle,
     for period in (month(2025, 9), october, november, DECEMBER):
         start, end = first_second(period), first_second(period + 1)
         overlapping = county.report(DELIVERED, TEA, start + 1, end, holders=holders)
-        with refused(
-            "PeriodOverlapsFinal", periodStart=start + 1, periodEnd=end, finalStart=start, finalEnd=end
-        ):
+        with refused("PeriodOverlapsFinal", periodStart=start + 1, periodEnd=end, finalStart=start, finalEnd=end):
             county.submit(overlapping, weighbridge)
     county.weigh(holders, month(2025, 8))
     county.weigh(holders, JANUARY)

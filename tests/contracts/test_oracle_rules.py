@@ -4,6 +4,7 @@ import pytest
 from brownie import web3
 from eth_abi import encode
 from eth_utils.crypto import keccak
+
 from outcomes import announced, refused, silent
 from world import (
     CARBON,
@@ -89,7 +90,13 @@ def test_digest_binds_chain_contract_feed_rules_and_their_number(oracle, committ
     oracle.configureFeed(METHANE, CARBON_RULES, {"from": committee})
     first = keccak(
         encode(
-            ["uint256", "address", "bytes32", "(uint8,uint8,uint32,uint32,uint32,uint16,bytes32,int128,int128)", "uint256"],
+            [
+                "uint256",
+                "address",
+                "bytes32",
+                "(uint8,uint8,uint32,uint32,uint32,uint16,bytes32,int128,int128)",
+                "uint256",
+            ],
             [web3.eth.chain_id, oracle.address, METHANE, tuple(CARBON_RULES), 1],
         )
     )

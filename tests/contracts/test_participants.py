@@ -1,6 +1,7 @@
 """Who takes part."""
 
 import pytest
+
 from outcomes import announced, refused
 from world import NOTHING, ZERO, Kind, digest
 

@@ -1,6 +1,7 @@
 """Agreements and their versions, registers, income and its completion."""
 
 import pytest
+
 from outcomes import announced, facts, refused
 from world import (
     ACCOUNT,
@@ -87,7 +88,8 @@ def test_publishing_fails_below_the_whole(publish, shares, sum_):
 
 
 @pytest.mark.parametrize(
-    ("shares", "sum_"), [([10_001], 10_001), ([5_000, 5_001], 10_001), ([65_535, 44_001], 65_535), ([10_000, 1], 10_001)]
+    ("shares", "sum_"),
+    [([10_001], 10_001), ([5_000, 5_001], 10_001), ([65_535, 44_001], 65_535), ([10_000, 1], 10_001)],
 )
 def test_publishing_fails_above_the_whole(publish, shares, sum_):
     with refused("SharesDoNotAddUp", agreement=LAB_FEES, bps=sum_):
@@ -343,7 +345,9 @@ def test_anyone_opens_a_register_for_the_month_in_which_the_round_ended(county, 
         (month(2024, 2), month(2024, 3), month(2024, 2)),
     ],
 )
-def test_a_period_that_ends_with_a_month_belongs_to_that_month(county, revenue, open_register, holders, weighbridge, start, end, period):
+def test_a_period_that_ends_with_a_month_belongs_to_that_month(
+    county, revenue, open_register, holders, weighbridge, start, end, period
+):
     report = county.report(DELIVERED, TEA, first_second(start), first_second(end), holders=holders)
     county.submit(report, weighbridge)
     open_register(ONE_PRODUCT, SUPPLIERS_LEG, county.finalise(report))

@@ -1,6 +1,7 @@
 """Vouchers: one unit is one fen in the bank, minted against what came in and burned against what went out."""
 
 import pytest
+
 from outcomes import announced, facts, refused
 from world import DECEMBER, NOTHING, TECH_ENCLAVE, U88, U256, ZERO, Kind, digest, text32
 
@@ -169,6 +170,13 @@ def test_what_is_approved_can_be_taken_once(funded, voucher, cooperative, bank):
     assert voucher.balanceOf(bank) == 10
 
 
+def test_nobody_approves_nobody(funded, voucher, cooperative):
+    with refused("ERC20InvalidSpender", spender=ZERO):
+        voucher.approve(ZERO, 1, {"from": cooperative})
+    with refused("ERC20InvalidApprover", approver=ZERO):
+        voucher.transferFrom(ZERO, cooperative, 0, {"from": cooperative})
+
+
 # OUT
 
 
@@ -211,9 +219,7 @@ def test_a_redemption_waits_in_escrow(funded, voucher, cooperative):
     assert voucher.balanceOf(cooperative) == 40
     assert voucher.balanceOf(voucher) == 60
     assert voucher.totalSupply() == 100
-    announced(
-        request, "RedemptionRequested", redemption=1, holder=cooperative, amount=60, payee=PAYEE, by=cooperative
-    )
+    announced(request, "RedemptionRequested", redemption=1, holder=cooperative, amount=60, payee=PAYEE, by=cooperative)
 
 
 def test_a_holder_who_was_never_admitted_redeems_what_revenue_paid(county, voucher, revenue, laboratory):
@@ -309,9 +315,7 @@ def test_what_the_bank_could_not_pay_is_given_back(requested, voucher, treasurer
     returned = voucher.returnRedemption(1, reason, {"from": treasurer})
 
     assert voucher.balanceOf(cooperative) == voucher.totalSupply() == 100
-    announced(
-        returned, "RedemptionReturned", redemption=1, holder=cooperative, amount=60, reason=reason, by=treasurer
-    )
+    announced(returned, "RedemptionReturned", redemption=1, holder=cooperative, amount=60, reason=reason, by=treasurer)
     with refused("NotRequested", redemption=1, state=RETURNED):
         voucher.returnRedemption(1, reason, {"from": treasurer})
     with refused("NotRequested", redemption=1, state=RETURNED):

@@ -1,6 +1,7 @@
 """Redemptions that a holder signed and somebody else carries."""
 
 import pytest
+
 from outcomes import announced, facts, refused
 from signing import RedemptionOrder, digest_of, malleated, sign
 from world import DAY, U88, U256, digest, person
@@ -138,9 +139,7 @@ def test_anyone_carries_an_order(order, carry, voucher, cooperative, relayer):
         {"holder": cooperative, "amount": 60, "state": REQUESTED, "payee": PAYEE}
     )
     assert voucher.balanceOf(cooperative) == 40
-    announced(
-        carried, "RedemptionRequested", redemption=1, holder=cooperative, amount=60, payee=PAYEE, by=relayer
-    )
+    announced(carried, "RedemptionRequested", redemption=1, holder=cooperative, amount=60, payee=PAYEE, by=relayer)
 
 
 def test_an_order_of_everything_takes_the_balance_of_its_moment(order, carry, county, voucher, cooperative):

@@ -7,17 +7,18 @@ import calendar
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import count
 from typing import Any, NamedTuple
 
-import model
 from brownie import accounts, project, web3
 from eth_utils.crypto import keccak
-from signing import Instalment, RedemptionOrder, Report, Signed, Terms, sign
 from web3 import HTTPProvider, Web3
 
+import model
 from ledger_service.chain.artefacts import CONTRACTS
 from ledger_service.chain.deployment import Officers, deploy
+from signing import Instalment, RedemptionOrder, Report, Signed, Terms, sign
 
 GENESIS = 1_769_904_000
 """2026-02-01T00:00:00Z, the first block."""
@@ -165,6 +166,7 @@ SCALES_RULES = Rules(
 )
 
 
+@cache
 def person(name: str) -> Any:
     """The account of `name`: its key is derived from the name."""
     return accounts.add(keccak(text=name))
@@ -256,7 +258,9 @@ class County:
         self.oracle.anchor(root, {"from": person("sensors")})
         return root
 
-    def report(self, feed: bytes, subject: bytes, start: int, end: int, *, holders: Holders | None = None, **changes: Any) -> Report:
+    def report(
+        self, feed: bytes, subject: bytes, start: int, end: int, *, holders: Holders | None = None, **changes: Any
+    ) -> Report:
         """A report of what was observed until now. Without `holders` it names no register and says 0."""
         now = self.clock.now()
         report = Report(
@@ -305,7 +309,9 @@ class County:
         self.submit(report, person("weighbridge"))
         return self.finalise(report)
 
-    def measure(self, holders: Holders | None, start: int = month(2025, 1), after: int = JANUARY, **changes: Any) -> bytes:
+    def measure(
+        self, holders: Holders | None, start: int = month(2025, 1), after: int = JANUARY, **changes: Any
+    ) -> bytes:
         """Reporters and the cross-check agree on what the forest did from `start` until `after` begins; it is final."""
         times = (first_second(start), first_second(after))
         report = self.report(CARBON, FOREST, *times, holders=holders, **changes)

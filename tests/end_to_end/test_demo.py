@@ -8,7 +8,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Run, anvils_of, eventually
+
+from tests.end_to_end.conftest import ROOT, Run, anvils_of, eventually
 
 INVENTORY = ROOT.parent / "shared" / "data" / "fia-ri"
 needs_inventory = pytest.mark.skipif(

@@ -8,7 +8,8 @@ import socket
 from pathlib import Path
 
 import httpx
-from conftest import Run, anvils_of, eventually
+
+from tests.end_to_end.conftest import Run, anvils_of, eventually
 
 
 def _healthy(url: str) -> bool:
@@ -39,14 +40,14 @@ def test_up_serves_and_goes_on_where_it_was_killed(started, free_port, tmp_path:
     killed = started(*arguments)
     assert eventually(lambda: _healthy(url), seconds=60)
     assert eventually(lambda: len(httpx.get(f"{url}/agreements").json()["items"]) >= 8)
-    deployment = (folder / "deployment.json").read_text()
+    deployment = (folder / "deployments" / "31337.json").read_text()
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert eventually(lambda: not anvils_of(folder)), "the embedded chain outlived the service"
 
     again = started(*arguments)
     assert eventually(lambda: _healthy(url), seconds=60)
-    assert (folder / "deployment.json").read_text() == deployment
+    assert (folder / "deployments" / "31337.json").read_text() == deployment
     assert len(httpx.get(f"{url}/agreements").json()["items"]) >= 8
     assert httpx.get(f"{url}/openapi.json").json()["info"]["title"]
     again.send_signal(signal.SIGINT)
@@ -61,7 +62,7 @@ def test_up_refuses_the_chain_of_another_deployment(gongsheng: Run, started, fre
     first.send_signal(signal.SIGINT)
     first.wait(timeout=30)
 
-    record = folder / "deployment.json"
+    record = folder / "deployments" / "31337.json"
     deployment = json.loads(record.read_text())
     record.write_text(json.dumps(deployment | {"genesis_hash": "0x" + "11" * 32}))
     refused = gongsheng("up", "--folder", folder, "--port", str(port), "--chain-port", str(free_port()))

@@ -1,7 +1,7 @@
 """A small county on a real chain: everything that can happen to a fen has happened to some fen in it."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
+from hypothesis import settings
 from web3.middleware import SignAndSendRawMiddlewareBuilder
 
 from ledger_service.bank import Direction, StatementLine, append_to_statement, reference_bytes32
@@ -32,6 +33,10 @@ from pyo3_core import Register
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 """Lets the tests of this folder `import model`, the executable specification, which lives in no package."""
+
+# The specification hashes slowly on purpose; how long an example takes says nothing.
+settings.register_profile("ledger", deadline=None)
+settings.load_profile("ledger")
 
 YEAR_BEGAN = int(datetime(2018, 1, 1, tzinfo=UTC).timestamp())
 YEAR_ENDED = int(datetime(2019, 1, 1, tzinfo=UTC).timestamp())
@@ -127,6 +132,26 @@ class County:
     def wait(self, seconds: int) -> None:
         self.rpc("evm_increaseTime", seconds)
         self.rpc("evm_mine")
+
+    def undoes(self, depth: int) -> Callable[[], None]:
+        """Lets `depth` receipts arrive. What it returns undoes them, and lets another one arrive instead."""
+        snapshot = self.rpc("evm_snapshot")
+        for number in range(depth):
+            self.receive(self.city_share.pot, 7, f"UNDONE-{number}")
+
+        def reorganise() -> None:
+            self.rpc("evm_revert", snapshot)
+            self.receive(self.city_share.pot, 77, "DONE-INSTEAD")
+
+        return reorganise
+
+    def surprise(self) -> bytes:
+        """A contract emits what nobody knows. Returns the topic."""
+        topic = keccak(text="Surprise()")
+        code = "0x7f" + topic.hex() + "60006000a100"  # LOG1 with that topic, then STOP.
+        self.rpc("anvil_setCode", self.chain.deployment.contracts["Participants"], code)
+        self.send(self.of("Participants").admit(self.city.address, 5, b"\1" * 32), self.operator)
+        return topic
 
     def open_books(self, name: str) -> Books:
         return open_books(f"sqlite:///{self.folder / name}.sqlite", self.chain.deployment)

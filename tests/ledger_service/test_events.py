@@ -4,19 +4,26 @@ import json
 from dataclasses import fields
 
 import pytest
-from eth_utils.crypto import keccak
 
 from ledger_service.chain.artefacts import CONTRACTS, load_artefact
 from ledger_service.chain.client import Chain, ChainUnreachable, connect
 from ledger_service.chain.compiler import compile_contracts
-from ledger_service.chain.events import EVENTS, UnknownEvent, block_at, emitted_of, head_number, read, record_of
+from ledger_service.chain.events import (
+    EVENTS,
+    NodeRefused,
+    UnknownEvent,
+    block_at,
+    emitted_of,
+    head_number,
+    read,
+    record_of,
+)
+from ledger_service.chain.snapshot import Snapshot
+from ledger_service.domain.books import Block
 
 
 def test_an_event_that_this_version_does_not_know_is_refused(county) -> None:
-    topic = keccak(text="Surprise()")
-    code = "0x7f" + topic.hex() + "60006000a100"  # LOG1 with that topic, then STOP.
-    county.rpc("anvil_setCode", county.chain.deployment.contracts["Participants"], code)
-    county.send(county.of("Participants").admit(county.city.address, 5, b"\1" * 32), county.operator)
+    topic = county.surprise()
     head = head_number(county.chain)
     with pytest.raises(UnknownEvent) as refused:
         read(county.chain, 0, head)
@@ -31,6 +38,13 @@ def test_a_node_that_does_not_answer_is_named(county) -> None:
         with pytest.raises(ChainUnreachable) as refused:
             ask()
         assert refused.value.url == "http://127.0.0.1:9"
+
+
+def test_a_node_that_answers_with_an_error_is_quoted(county) -> None:
+    beyond = head_number(county.chain) + 1_000
+    with pytest.raises(NodeRefused) as refused:
+        Snapshot(county.chain, Block(beyond, "0x", 0)).voucher_supply()
+    assert str(beyond) in refused.value.reason
 
 
 def test_there_is_no_block_beyond_the_newest(county) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -14,6 +15,7 @@ from web3.middleware import Web3Middleware
 from ledger_service.chain.client import Chain, ChainUnreachable, connect
 from ledger_service.chain.events import ChainMoved, head_number
 from ledger_service.domain.books import AccountKind, Record
+from ledger_service.domain.units import Period
 from ledger_service.indexer import MOVES_BORNE, run_indexer, sync
 from ledger_service.store.books import Books
 
@@ -23,6 +25,7 @@ from pathlib import Path
 from sqlalchemy import Engine, event
 from ledger_service.chain.client import Chain, connect
 from ledger_service.chain.deployment import Deployment
+from ledger_service.domain.units import Period
 from ledger_service.indexer import sync
 from ledger_service.store.books import open_books
 
@@ -158,20 +161,19 @@ def test_nothing_is_read_before_the_first_block_is_final(county) -> None:
 
 @pytest.mark.parametrize("depth", [1, 4, 40])
 def test_what_a_reorganisation_undid_is_taken_back(county, books, undisturbed, depth: int) -> None:
-    county.rpc("anvil_reorg", depth, [])
-    county.receive(county.city_share.pot, 77, "SALE-AFTER-REORG")
+    reorganise = county.undoes(depth)
+    sync(county.chain, books)
     before = content(books)
+    reorganise()
     sync(county.chain, books)
     assert content(books) != before
     assert content(books) == undisturbed()
 
 
 def test_a_chain_that_became_shorter_is_followed_back(county, books, undisturbed) -> None:
-    snapshot = county.rpc("evm_snapshot")
-    county.receive(county.city_share.pot, 77, "SALE-4")
-    county.wait(1)
+    reorganise = county.undoes(20)
     sync(county.chain, books)
-    county.rpc("evm_revert", snapshot)
+    reorganise()
     assert sync(county.chain, books) == head_number(county.chain)
     assert content(books) == undisturbed()
     with books.reading() as reader:
@@ -179,30 +181,66 @@ def test_a_chain_that_became_shorter_is_followed_back(county, books, undisturbed
 
 
 def test_a_reorganisation_between_ranges_is_noticed(county, undisturbed) -> None:
-    reorganise = once(lambda: county.rpc("anvil_reorg", 30, []))
+    reorganise = once(county.undoes(30))
     with county.open_books("books") as books:
-        sync(county.chain, books, blocks_per_step=40, on_progress=lambda reached, last: reorganise())
+        sync(county.chain, books, blocks_per_step=100, on_progress=lambda *_: reorganise())
         assert content(books) == undisturbed()
 
 
-def test_a_reorganisation_while_a_range_is_read_is_noticed(county, undisturbed) -> None:
-    moving = disturbed(county, "eth_getLogs", once(lambda: county.rpc("anvil_reorg", 30, [])))
+@pytest.mark.parametrize("blocks_per_step", [100, 10_000])
+def test_a_reorganisation_while_a_range_is_read_is_noticed(county, undisturbed, blocks_per_step: int) -> None:
+    moving = disturbed(county, "eth_getLogs", once(county.undoes(30)))
     with county.open_books("books") as books:
-        sync(moving, books, blocks_per_step=60)
+        sync(moving, books, blocks_per_step=blocks_per_step)
         assert content(books) == undisturbed()
+
+
+def test_a_reorganisation_below_a_range_while_it_is_read_is_noticed(county, undisturbed) -> None:
+    undo = county.undoes(3)
+    receipts_end = head_number(county.chain)
+    county.rpc("anvil_mine", hex(20))
+
+    def reorganise_when_the_empty_blocks_are_read() -> None:
+        if reached and reached[-1] == receipts_end:
+            reached.append(0)
+            undo()
+            county.rpc("anvil_mine", hex(60))
+
+    reached: list[int] = []
+    moving = disturbed(county, "eth_getLogs", reorganise_when_the_empty_blocks_are_read)
+    before = receipts_end - county.chain.deployment.first_block + 1
+    with county.open_books("books") as books:
+        sync(moving, books, blocks_per_step=before, on_progress=lambda at, _: reached.append(at))
+        assert 0 in reached
+        assert content(books) == undisturbed()
+
+
+def test_income_that_was_undone_is_forgotten_when_its_period_is_closed(county, books, undisturbed) -> None:
+    january = replace(county.carbon.pot, period=Period.parse("2019-01"))
+    snapshot = county.rpc("evm_snapshot")
+    county.receive(january, 1, "UNDONE")
+    sync(county.chain, books)
+    county.rpc("evm_revert", snapshot)
+    county.close(january)
+    county.wait(1)
+    sync(county.chain, books)
+    assert content(books) == undisturbed()
 
 
 def test_a_node_that_keeps_contradicting_itself_is_given_up(county) -> None:
-    asked = count()
+    moves = count(1)
+    snapshots = [county.rpc("evm_snapshot")]
+    county.receive(county.city_share.pot, 1, "AT-FIRST")
 
     def contradict() -> None:
-        next(asked)
-        county.rpc("anvil_reorg", 20, [])
+        county.rpc("evm_revert", snapshots.pop())
+        snapshots.append(county.rpc("evm_snapshot"))
+        county.receive(county.city_share.pot, 1, f"AFTER-MOVE-{next(moves)}")
 
     with county.open_books("books") as books:
         with pytest.raises(ChainMoved):
             sync(disturbed(county, "eth_getLogs", contradict), books)
-        assert next(asked) == MOVES_BORNE + 1
+        assert next(moves) == MOVES_BORNE + 2
         assert content(books) == ([], {})
 
 
@@ -234,3 +272,14 @@ def test_the_background_indexer_asks_a_silent_node_again_and_stops_when_told(cou
     with county.open_books("books") as books:
         run_indexer(disturbed(county, "eth_blockNumber", be_silent_twice), books, poll_seconds=0.01, stop=stop)
         assert content(books) == undisturbed()
+
+
+def test_the_background_indexer_complains_once_about_what_it_cannot_read_and_goes_on(county, books, caplog) -> None:
+    before = content(books)
+    county.surprise()
+    stop, polls = threading.Event(), count()
+    watched = disturbed(county, "eth_blockNumber", lambda: stop.set() if next(polls) > 5 else None)
+    run_indexer(watched, books, poll_seconds=0.01, stop=stop)
+    assert content(books) == before
+    (complaint,) = caplog.messages
+    assert "Participants" in complaint

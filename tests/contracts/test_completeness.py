@@ -1,0 +1,58 @@
+"""Nothing of the contracts goes untested: every function is used and every error is expected somewhere here."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ledger_service.chain.artefacts import CONTRACTS, load_artefact
+
+TESTS = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("*.py") if path != Path(__file__))
+
+UNREACHABLE = {
+    "AccessManagedRequiredDelay": "the interface declares it, nothing of OpenZeppelin 5 throws it",
+    "ERC20InvalidSender": "nobody sends from the zero address",
+    "ERC1155InvalidApprover": "nobody approves from the zero address",
+    "ERC1155InvalidSender": "the zero address approves nobody, which is refused first",
+    "InvalidShortString": "the names of the signing domains are constants",
+    "StringTooLong": "the names of the signing domains are constants",
+}
+"""Errors in an interface that no call can be refused with, and why."""
+
+INHERITED = {
+    "ApprovalForAll",
+    "Approval",
+    "AuthorityUpdated",
+    "EIP712DomainChanged",
+    "Transfer",
+    "TransferBatch",
+    "TransferSingle",
+    "URI",
+}
+"""Events of OpenZeppelin."""
+
+
+def declared(kind):
+    """Names of what our contracts have; Authority is OpenZeppelin's as it is."""
+    contracts = [name for name in CONTRACTS if name != "Authority"]
+    return sorted({item["name"] for name in contracts for item in load_artefact(name).abi if item["type"] == kind})
+
+
+@pytest.mark.parametrize("function", declared("function"))
+def test_a_test_uses_the_function(function):
+    assert re.search(rf"\b{function}\b", TESTS)
+
+
+@pytest.mark.parametrize("error", [error for error in declared("error") if error not in UNREACHABLE])
+def test_a_test_expects_the_error(error):
+    assert re.search(rf'refused\(\s*"{error}"', TESTS)
+
+
+@pytest.mark.parametrize("event", [event for event in declared("event") if event not in INHERITED])
+def test_a_test_expects_the_event(event):
+    assert re.search(rf'announced\(\s*\w+,\s*"{event}"', TESTS)
+
+
+def test_what_is_called_unreachable_is_declared_and_not_expected():
+    assert set(UNREACHABLE) <= set(declared("error"))
+    assert not [error for error in UNREACHABLE if re.search(rf'refused\(\s*"{error}"', TESTS)]

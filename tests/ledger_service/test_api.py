@@ -1,0 +1,262 @@
+"""The HTTP service."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from ledger_service.api.app import app_from_environment, create_app
+from ledger_service.chain.client import Chain, connect
+from ledger_service.indexer import sync
+from ledger_service.settlement import RegisterFolder
+
+NOBODY = "0x" + "12" * 20
+
+
+class Service:
+    """Asks an app as a client over HTTP would."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    def get(self, path: str, **parameters: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+                return await client.get(path, params=parameters or None)
+
+        return asyncio.run(ask())
+
+    def answer(self, path: str, **parameters: Any) -> Any:
+        response = self.get(path, **parameters)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+
+@pytest.fixture
+def service(county, books) -> Service:
+    return Service(create_app(county.chain, books, county.registers))
+
+
+def numbers(value: Any, path: str = "") -> Iterator[str]:
+    """Where an answer holds bare numbers."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from numbers(each, f"{path}.{key}")
+    elif isinstance(value, list):
+        for each in value:
+            yield from numbers(each, path)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path.rpartition(".")[2]
+
+
+# ERRORS
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "title"),
+    [
+        ("/agreements/no-such-rule", 404, "AgreementUnknown"),
+        ("/batches/2", 404, "BatchUnknown"),
+        ("/batches/0", 422, "RequestInvalid"),
+        ("/batches/one", 422, "RequestInvalid"),
+        ("/batches?limit=0", 422, "RequestInvalid"),
+        ("/batches?limit=1001", 422, "RequestInvalid"),
+        ("/agreements?offset=-1", 422, "RequestInvalid"),
+        ("/holders/0x12/statement", 422, "NotAnAddress"),
+        ("/holders/0xD2103535bfc62bC5DBa62524872E489438507A7c/statement", 422, "NotAnAddress"),
+        (f"/pledges/0x{'00' * 32}", 404, "PledgeUnknown"),
+        ("/pledges/0x12", 422, "RequestInvalid"),
+        ("/nowhere", 404, "NotFound"),
+    ],
+)
+def test_what_cannot_be_answered_is_a_problem_in_both_languages(
+    service: Service, path: str, status: int, title: str
+) -> None:
+    response = service.get(path)
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert (response.status_code, problem["status"], problem["title"]) == (status, status, title)
+    assert not problem["detail"].isascii()
+
+
+def test_a_missing_register_is_our_problem_and_names_no_file(county, books, tmp_path) -> None:
+    service = Service(create_app(county.chain, books, RegisterFolder(tmp_path / "secret-folder")))
+    response = service.get(f"/holders/{county.cooperative.address}/statement")
+    assert (response.status_code, response.json()["title"]) == (503, "RegisterMissing")
+    assert "secret-folder" not in response.text
+
+
+def test_a_node_that_does_not_answer_is_our_problem(county, books) -> None:
+    chain = Chain(connect(county.chain.w3.provider.endpoint_uri), county.chain.deployment)
+    chain.w3.provider.endpoint_uri = "http://127.0.0.1:9"
+    service = Service(create_app(chain, books, county.registers))
+    response = service.get("/health")
+    assert (response.status_code, response.json()["title"]) == (503, "ChainUnreachable")
+    assert "127.0.0.1" not in response.text
+    assert service.get("/batches").status_code == 200
+
+
+# ANSWERS
+
+
+def test_health_says_whether_the_books_keep_up(county, books, service: Service) -> None:
+    deployment = county.chain.deployment
+    health = service.answer("/health")
+    assert (health["status"], health["blocks_behind"]) == ("ok", 0)
+    assert health["chain_head"] == health["indexed_head"]
+    assert (health["chain_id"], health["genesis_hash"]) == (deployment.chain_id, deployment.genesis_hash)
+    assert health["contracts"] == dict(deployment.contracts)
+    county.wait(1)
+    health = service.answer("/health")
+    assert (health["status"], health["blocks_behind"]) == ("behind", 1)
+    sync(county.chain, books)
+    assert service.answer("/health")["status"] == "ok"
+
+
+def test_health_of_empty_books_has_no_indexed_head(county) -> None:
+    with county.open_books("empty") as books:
+        health = Service(create_app(county.chain, books, county.registers)).answer("/health")
+    assert (health["status"], health["indexed_head"]) == ("behind", None)
+
+
+def test_agreements_are_listed_in_pages(service: Service) -> None:
+    page = service.answer("/agreements", limit=1, offset=1)
+    assert (page["total"], page["limit"], page["offset"]) == (2, 1, 1)
+    (agreement,) = page["items"]
+    assert (agreement["key"], agreement["name"]["zh"], agreement["name"]["en"]) == (
+        "one-product",
+        "一品辐射",
+        "One product",
+    )
+    assert [leg["share"]["bps"] for leg in agreement["latest"]["legs"]] == [3_000, 4_000, 3_000]
+    assert service.answer("/agreements", offset=5)["items"] == []
+
+
+def test_an_agreement_shows_versions_legs_and_income(county, service: Service) -> None:
+    answer = service.answer("/agreements/carbon-pool")
+    ((fund, register),) = (version["legs"] for version in answer["versions"])
+    assert (fund["kind"], fund["account"], fund["purpose"]) == ("fund", county.city.address, "core-area-maintenance")
+    assert (register["kind"], register["feed"], register["subject"]) == ("register", "carbon-kg", "pool-1")
+    assert (register["account"], register["purpose"], fund["feed"]) == (None, None, None)
+    (income,) = answer["income"]
+    assert (income["period"], income["is_closed"]) == ("2018-12", True)
+    assert income["received"] == {"fen": "80000004", "text": "¥800,000.04"}
+    assert [leg["income"]["fen"] for leg in income["legs"]] == ["16000000", "64000004"]
+    assert [leg["unpaid"]["fen"] for leg in income["legs"]] == ["16000000", "0"]
+    assert [leg["holders"] for leg in income["legs"]] == [None, 5]
+    (open_income,) = service.answer("/agreements/one-product")["income"]
+    assert (open_income["held_back"]["fen"], open_income["is_closed"]) == ("2", False)
+
+
+def test_a_batch_shows_who_holds_and_who_measured_it(county, service: Service) -> None:
+    (listed,) = service.answer("/batches")["items"]
+    answer = service.answer("/batches/1")
+    assert answer["batch"] == listed
+    assert (listed["issued"]["text"], listed["buffered"]["kg"]) == ("1,123.458 tCO2e", "112345")
+    assert (listed["serials"], listed["project"]) == ("1-1123458", "project-1")
+    held = {each["account"]: int(each["credits"]["kg"]) for each in answer["holdings"]}
+    assert held[county.buyer.address] == 1_234
+    assert sum(held.values()) == 1_123_458
+    assert {each["account"]: each["group"] for each in answer["signers"]} == {
+        reporter.address: group for reporter, group in county.reporters
+    }
+
+
+def test_a_statement_lets_a_holder_claim_alone(county, service: Service) -> None:
+    county.receive(county.suppliers.pot, 700, "SALE-4")
+    answer = service.answer(f"/holders/{county.cooperative.address.lower()}/statement")
+    assert answer["holder"] == county.cooperative.address
+    earning = next(each for each in answer["earnings"] if (each["agreement"], each["leg"]) == ("one-product", 1))
+    leaf = earning["leaf"]
+    line = (earning["agreement"].encode().ljust(32, b"\0"), earning["version"], county.suppliers.pot.period.value, 1)
+    place = (leaf["index"], answer["holder"], int(leaf["weight"]))
+    county.send(county.of("Revenue").claim(line, place, leaf["proof"]), county.cooperative)
+
+
+def test_a_statement_shows_earnings_redemptions_and_movements_in_pages(county, service: Service) -> None:
+    path = f"/holders/{county.holders[3].address}/statement"
+    answer = service.answer(path, limit=2)
+    (earning,) = answer["earnings"]
+    assert (earning["entitled"], earning["unpaid"]["fen"]) == ({"fen": "7032972", "text": "¥70,329.72"}, "0")
+    (redemption,) = answer["redemptions"]
+    assert (redemption["state"], redemption["state_text"]["zh"]) == ("returned", "退回")
+    newest, older = answer["movements"]["items"]
+    assert (newest["account"], newest["amount"], newest["event"]) == ("voucher", "7032972", "Transfer")
+    assert (older["account"], older["amount"]) == ("voucher", "-7032972")
+    everything = service.answer(path)["movements"]
+    assert everything["total"] == len(everything["items"]) == answer["movements"]["total"]
+    assert service.answer(path, limit=2, offset=2)["movements"]["items"] == everything["items"][2:4]
+    vouchers = sum(int(each["amount"]) for each in everything["items"] if each["account"] == "voucher")
+    assert str(vouchers) == answer["vouchers"]["fen"]
+
+
+def test_somebody_unknown_has_an_empty_statement(service: Service) -> None:
+    answer = service.answer(f"/holders/{NOBODY}/statement")
+    assert (answer["vouchers"]["fen"], answer["earnings"], answer["movements"]["total"]) == ("0", [], 0)
+
+
+def test_a_pledge_shows_terms_debt_and_repayments(county, service: Service) -> None:
+    (identifier,) = service.answer(f"/holders/{county.cooperative.address}/statement")["pledges"]
+    answer = service.answer(f"/pledges/{identifier}", limit=2)
+    assert (answer["holder"], answer["lender"]) == (county.cooperative.address, county.bank.address)
+    assert (answer["agreement"], answer["leg"]) == ("carbon-pool", 1)
+    assert (answer["from_period"], answer["to_period"], answer["share"]["text"]) == ("2018-12", "2019-12", "60 %")
+    assert (answer["rank"], answer["state"], answer["state_text"]["zh"]) == (1, "active", "生效")
+    assert (answer["annual_rate"]["text"], answer["registration"]["number"]) == ("4.35 %", "REG-1")
+    assert answer["debt"]["principal"]["fen"] == "14107260"
+    assert (answer["repayments"]["total"], len(answer["repayments"]["items"])) == (3, 2)
+    assert sum(int(each["principal"]["fen"]) for each in answer["schedule"]) == 30_000_000
+    assert service.answer(f"/pledges/{identifier.upper().replace('X', 'x')}")["pledge"] == identifier
+
+
+def test_amounts_are_never_bare_numbers(county, service: Service) -> None:
+    (identifier,) = service.answer(f"/holders/{county.cooperative.address}/statement")["pledges"]
+    paths = ("/agreements/one-product", "/batches/1", f"/holders/{county.cooperative.address}/statement")
+    bare = {name for path in (*paths, f"/pledges/{identifier}") for name in numbers(service.answer(path))}
+    assert bare <= {
+        *("version", "index", "leg", "bps", "block", "log_index", "holders", "group", "batch", "count", "rank"),
+        *("number", "total", "limit", "offset", "as_of_block"),
+    }
+
+
+# THE MANUAL
+
+
+def test_every_operation_is_described_in_both_languages_with_its_problems(service: Service) -> None:
+    manual = service.answer("/openapi.json")
+    assert set(manual["paths"]) == {
+        *("/health", "/agreements", "/agreements/{key}", "/batches", "/batches/{number}"),
+        *("/holders/{address}/statement", "/pledges/{pledge}"),
+    }
+    for path, operations in manual["paths"].items():
+        operation = operations["get"]
+        zh, _, en = operation["summary"].partition(" · ")
+        assert not zh.isascii(), path
+        assert en.isascii(), path
+        assert operation["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")
+        for parameter in operation.get("parameters", []):
+            assert " · " in parameter["description"], (path, parameter["name"])
+
+
+def test_every_field_of_an_answer_that_needs_one_has_an_example(service: Service) -> None:
+    schemas = service.answer("/openapi.json")["components"]["schemas"]
+    for schema, field in (("Money", "fen"), ("Money", "text"), ("Carbon", "kg"), ("BatchSummary", "serials")):
+        assert schemas[schema]["properties"][field]["examples"]
+
+
+@pytest.mark.usefixtures("books")
+def test_the_service_finds_its_parts_by_its_settings(county, monkeypatch: pytest.MonkeyPatch) -> None:
+    county.chain.deployment.save(county.folder / "deployment.json")
+    monkeypatch.setenv("GONGSHENG_CHAIN_URL", county.chain.w3.provider.endpoint_uri)
+    monkeypatch.setenv("GONGSHENG_DATABASE_URL", f"sqlite:///{county.folder / 'books.sqlite'}")
+    monkeypatch.setenv("GONGSHENG_DEPLOYMENT_FILE", str(county.folder / "deployment.json"))
+    monkeypatch.setenv("GONGSHENG_REGISTERS_FOLDER", str(county.registers.path))
+    app = app_from_environment()
+    service = Service(app)
+    assert service.answer("/health")["status"] == "ok"
+    assert service.answer(f"/holders/{county.cooperative.address}/statement")["pledges"]
+    app.state.books.close()
