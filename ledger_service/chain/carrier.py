@@ -118,6 +118,16 @@ class Carrier:
             NotMined: No block took it in; it stays in the journal.
         """
         self.settle()
+        for _ in range(self.attempts - 1):
+            receipt = self._send_once(call)
+            if receipt is not None and receipt["status"] == 1:
+                return receipt
+            # It failed in its block: for a reason that the contract tells, or because others came first in that block
+            # and made it cost more than was estimated. Then it is sent anew.
+            self._patiently(lambda: self.chain.call(call, self.signer.address))
+        raise Refused("TransactionFailed", {"attempts": self.attempts - 1})
+
+    def _send_once(self, call: ContractFunction) -> TxReceipt | None:
         try:
             gas = self._patiently(lambda: call.estimate_gas({"from": self.signer.address}))
         except (ContractCustomError, ContractLogicError) as refusal:
@@ -128,7 +138,7 @@ class Carrier:
             "to": call.address,
             "data": call._encode_transaction_data(),
             "nonce": nonce,
-            "gas": gas * 5 // 4,
+            "gas": gas * 2,
             "maxPriorityFeePerGas": priority,
             "maxFeePerGas": most,
             "sent": [],
@@ -137,9 +147,6 @@ class Carrier:
         receipt = self._bring_home(flight)
         self.journal.unlink()
         self.on_step("journal cleared")
-        if receipt is None or receipt["status"] != 1:
-            self.chain.call(call, self.signer.address)
-            raise Refused("TransactionFailed", {"nonce": nonce})
         return receipt
 
     def _bring_home(self, flight: dict[str, Any]) -> TxReceipt | None:

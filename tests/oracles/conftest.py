@@ -13,7 +13,7 @@ from ledger_service.chain.deployment import Deployment, Officers, deploy
 from ledger_service.chain.embedded import embedded_chain
 from ledger_service.domain.identifiers import bytes32_of
 from oracles.evidence import RawFile
-from tests.oracles.reporters import FEED, KEYS, NAMES, WINDOW
+from tests.oracles.reporters import FEED, KEYS, NAMES, NOW, WINDOW
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -75,7 +75,7 @@ def raw() -> Callable[[str, str], RawFile]:
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Deployment]]:
     """anvil with the protocol, one feed that needs two of three signers, and three signers in two groups."""
-    with embedded_chain(folder=tmp_path_factory.mktemp("chain"), keep_state=False) as url:
+    with embedded_chain(folder=tmp_path_factory.mktemp("chain"), timestamp=NOW, keep_state=False) as url:
         w3 = connect(url)
         for key in KEYS.values():
             w3.provider.make_request("anvil_setBalance", [key.address, hex(10**24)])  # type: ignore[arg-type]
@@ -85,7 +85,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Deploy
         deployment = deploy(w3, KEYS["deployer"].address, officers)
         chain = Chain(connect(url), deployment)
         oracle = chain.contract("MonitoringOracle").functions
-        rules = (2, 0b110, WINDOW, 2**32 - 1, 2**32 - 1, 0, bytes(32), 0, 10**15)
+        rules = (2, 0b110, WINDOW, 20 * 366 * 86_400, 20 * 366 * 86_400, 0, bytes(32), 0, 10**15)
         chain.send(oracle.configureFeed(bytes32_of(FEED), rules), committee)
         for name, group in NAMES.items():
             chain.send(oracle.addSigner(bytes32_of(FEED), KEYS[name].address, group), committee)

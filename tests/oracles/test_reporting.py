@@ -71,7 +71,7 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def make(tmp_path: Path, node: tuple[str, Deployment], county: dict[str, Path], chain: Chain) -> Callable[..., Path]:
+def make(tmp_path: Path, node: tuple[str, Deployment], county: dict[str, Path]) -> Callable[..., Path]:
     """Writes a reporter's settings, keystore and passphrase; `files` replaces some of the county's."""
     node[1].save(tmp_path / "deployment.json")
 
