@@ -35,10 +35,13 @@ from oracles.methodologies.methodology import Methodology
 from oracles.methodologies.montecarlo import MeasurementErrors, propagate
 from oracles.methodologies.registry import methodology
 from oracles.methodologies.stocks import Covariate, Stock
+from oracles.quality import Limits, check
+from oracles.quality_report import render
 from oracles.reporting import Outcome, Reporter, open_signer, read_settings, reporter_at, to_mapping
 from oracles.sources import fia
 from oracles.sources.census import read_census
 from oracles.sources.csv_trees import Inventory, read_covariate, read_inventory
+from oracles.sources.sensors import read_series
 from oracles.times import utc_date
 
 BAD_INPUT = 2
@@ -288,6 +291,26 @@ def verify(
             raise InvalidBundle(proof.name, "不成立", "does not hold for this root")
         typer.echo(f"成立 holds: {known.file} 第 {known.line} 行 line {known.line}")
         typer.echo(known.content.decode("utf-8", "replace"))
+
+
+@app.command()
+def quality(
+    readings: Annotated[Path, typer.Option(help="传感器读数 CSV · readings of sensors")],
+    out: Annotated[Path, typer.Option(help="HTML 质量报告 · where the page goes")],
+    least: Annotated[float, typer.Option(help="物理下限 · physical least")],
+    most: Annotated[float, typer.Option(help="物理上限 · physical most")],
+    interval: Annotated[int, typer.Option(help="读数间隔秒 · seconds between readings", min=1)],
+    resolution: Annotated[float, typer.Option(help="传感器末位 · last digit of the sensor")],
+) -> None:
+    """检查传感器读数，写出可读的质量报告 · Checks readings and writes a page that says what was refused and why."""
+    with refusals_in_one_line():
+        limits = Limits(least, most, interval, resolution)
+        series = read_series(read_raw(readings))
+        checked = [check(one, limits, neighbours=[other for other in series if other is not one]) for one in series]
+        out.write_text(render(checked, title=readings.name), encoding="utf-8", newline="\n")
+        for one in checked:
+            refused = int((~one.usable).sum())
+            typer.echo(f"{one.series.device}: {len(one.series):,} 读数 readings, 拒用 refused {refused:,}")
 
 
 def _bytes32(text: str) -> bytes:

@@ -88,6 +88,23 @@ class NotATable(InventoryError):
     """Text whose rows and columns cannot be told apart for certain."""
 
 
+class NotAShape(InventoryError):
+    """A parcel whose boundary is no usable polygon, or stands in unknown coordinates."""
+
+
+class NotARaster(InventoryError):
+    """An image that cannot be laid over parcels."""
+
+
+class SourceUnavailable(OracleError):
+    """A service that does not give its data; `url` is where it is."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url} 取不到数据（{reason}）", f"{url} gives no data ({reason})")
+        self.url = url
+        self.reason = reason
+
+
 class MissingColumn(InventoryError):
     """A column that must be there is not."""
 

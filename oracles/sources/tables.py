@@ -1,4 +1,4 @@
-"""CSV files as columns of text with the place of every cell: a fault is named by file, row, column and value.
+"""CSV and Excel files as columns of text with the place of every cell: a fault is named by file, row, column and value.
 
 Rows count records from 1, the header being row 1: what a spreadsheet shows. Cells are trimmed; rows without any
 content are skipped. Everything is text until a reader asks for a number: an identifier such as `009` is never turned
@@ -30,6 +30,7 @@ from oracles.errors import (
 )
 from oracles.evidence import RawFile
 from oracles.readings import Quantity
+from oracles.sources.workbooks import WORKBOOK, workbook_as_csv
 
 STEMS: Final = {
     "dbh": "dbh_cm",
@@ -176,11 +177,14 @@ def read_table(
     stems: Iterable[str] = (),
     missing: str = "",
 ) -> Table:
-    """Reads the named columns of a CSV file. Others are ignored, unless they are one of `stems` in an unknown unit.
+    """Reads the named columns of a CSV file, or of the first sheet of an Excel workbook.
 
-    `missing` is one more way in which this kind of file writes an empty cell, such as R's `NA`.
+    Others are ignored, unless they are one of `stems` in an unknown unit. `missing` is one more way in which this kind
+    of file writes an empty cell, such as R's `NA`.
     """
     required, optional = tuple(required), tuple(optional)
+    if raw.content.startswith(WORKBOOK):
+        raw = RawFile(raw.name, workbook_as_csv(raw))
     text = _decode(raw)
     records = _records(raw.name, text)
     frame = pl.read_csv(io.BytesIO(text), has_header=False, infer_schema=False).fill_null("")

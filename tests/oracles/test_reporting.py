@@ -399,7 +399,7 @@ def test_a_bundle_of_a_report_is_reproduced_and_proves_its_lines(
 
 def process(*arguments: object, **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "gongsheng.cli", "oracle", *map(str, arguments)],
+        [sys.executable, "-m", "oracles", *map(str, arguments)],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -446,7 +446,7 @@ def test_of_three_reporters_one_lies_and_the_books_never_see_it(
 
 def test_a_process_that_is_killed_at_random_moments_reports_once(make: Callable[..., Path], chain: Chain) -> None:
     settings = make("verifier")
-    for delay in (1.2, 1.8, 2.4):
+    for delay in (1.5, 3.0):
         running = process("run", "--settings", settings, "--every", "0.1")
         time.sleep(delay)
         os.kill(running.pid, signal.SIGKILL)
