@@ -96,6 +96,15 @@ class NotARaster(InventoryError):
     """An image that cannot be laid over parcels."""
 
 
+class DamagedJournal(OracleError):
+    """A line of a journal of frames that is no frame, and not the last one; `line` counts from 1."""
+
+    def __init__(self, file: str, line: int) -> None:
+        super().__init__(f"{file} 第 {line} 行损坏，请从备份恢复", f"{file} line {line} is damaged, restore a backup")
+        self.file = file
+        self.line = line
+
+
 class SourceUnavailable(OracleError):
     """A service that does not give its data; `url` is where it is."""
 

@@ -38,6 +38,8 @@ from oracles.sources.http_json import fetch_json
 from oracles.sources.parcels import ParcelShape, read_parcel_shapes
 from oracles.sources.raster import zonal_means
 
+pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rasterio 1.4 does.
+
 # --- Excel ----------------------------------------------------------------------------------------
 
 TREES = (
