@@ -41,6 +41,7 @@ from oracles.reporting import Outcome, Reporter, open_signer, read_settings, rep
 from oracles.sources import fia
 from oracles.sources.census import read_census
 from oracles.sources.csv_trees import Inventory, read_covariate, read_inventory
+from oracles.sources.mqtt import Collector, Journal, read_devices
 from oracles.sources.sensors import read_series
 from oracles.times import utc_date
 
@@ -291,6 +292,29 @@ def verify(
             raise InvalidBundle(proof.name, "不成立", "does not hold for this root")
         typer.echo(f"成立 holds: {known.file} 第 {known.line} 行 line {known.line}")
         typer.echo(known.content.decode("utf-8", "replace"))
+
+
+@app.command()
+def collect(
+    devices: Annotated[Path, typer.Option(help="设备表 device,key（Ed25519 公钥十六进制）· devices and their keys")],
+    evidence: Annotated[Path, typer.Option(help="证据文件夹，每日一个 · evidence folder, one per day")],
+    host: Annotated[str, typer.Option(help="MQTT 服务器 · broker")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="端口 · its port")] = 1883,
+    topic: Annotated[str, typer.Option(help="主题 · topic")] = "gongsheng/frames/#",
+    client_id: Annotated[str, typer.Option(help="会话标识，重启须不变 · keep it when restarting")] = "gongsheng",
+) -> None:
+    """接收传感器签名帧，直到 Ctrl-C；随时可杀可重启 · Takes signed frames until Ctrl-C; may be killed and restarted."""
+    with refusals_in_one_line():
+        journal = Journal(evidence, read_devices(read_raw(devices)))
+        collector = Collector(journal, host=host, port=port, client_id=client_id, topic=topic, now=time.time)
+        try:
+            collector.run(lambda: False)
+        except KeyboardInterrupt:
+            collector.close()
+        finally:
+            journal.close()
+        for verdict, count in journal.verdicts.items():
+            typer.echo(f"{verdict.value}: {count:,}")
 
 
 @app.command()

@@ -6,13 +6,14 @@ deliver (a persistent session, QoS 1), and a frame is acknowledged only after it
 brings it again, and the journal knows it. Frames may come late and out of order; each device's numbers tell what is
 missing.
 
-The journal of a day is text, a line per frame: when it arrived, and the frame in hex. So a frame is a row of a file, and
-the day's evidence root, which `gongsheng oracle anchor` brings to the chain, leads to it.
+The journal of a day is text, a line per frame: when it arrived, and the frame in hex. So a frame is a row of a file,
+and the day's evidence root, which `gongsheng oracle anchor` brings to the chain, leads to it.
 """
 
 import json
 import os
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,7 +25,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from paho.mqtt.enums import CallbackAPIVersion
 
-from oracles.errors import DamagedJournal
+from oracles.errors import DamagedJournal, OutOfRange
+from oracles.evidence import RawFile
+from oracles.sources.tables import read_table
 from oracles.times import utc_date
 
 SIGNATURE_BYTES = 64
@@ -68,24 +71,42 @@ class Frame:
 
 @dataclass(slots=True)
 class Numbers:
-    """The numbers a device has used, as few ranges however many frames: all up to `through`, and some beyond."""
+    """The numbers a device has used, as ranges: one more for every gap, however many frames there are.
 
-    through: int = 0
-    beyond: set[int] = field(default_factory=set)
+    `starts` and `ends` are those of the ranges, ends excluded, ascending, never touching.
+    """
+
+    starts: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
 
     def __contains__(self, number: int) -> bool:
-        return number <= self.through or number in self.beyond
+        index = bisect_right(self.starts, number) - 1
+        return index >= 0 and number < self.ends[index]
 
     def add(self, number: int) -> None:
-        self.beyond.add(number)
-        while self.through + 1 in self.beyond:
-            self.through += 1
-            self.beyond.remove(self.through)
+        """Adds a number that is not there."""
+        index = bisect_right(self.starts, number)
+        joins_left = index > 0 and self.ends[index - 1] == number
+        joins_right = index < len(self.starts) and self.starts[index] == number + 1
+        if joins_left and joins_right:
+            self.ends[index - 1] = self.ends.pop(index)
+            self.starts.pop(index)
+        elif joins_left:
+            self.ends[index - 1] += 1
+        elif joins_right:
+            self.starts[index] = number
+        else:
+            self.starts.insert(index, number)
+            self.ends.insert(index, number + 1)
+
+    @property
+    def count(self) -> int:
+        return sum(self.ends) - sum(self.starts)
 
     @property
     def missing(self) -> int:
-        """How many numbers below the highest never came."""
-        return max(self.beyond, default=self.through) - self.through - len(self.beyond)
+        """How many numbers from 1 to the highest never came."""
+        return self.ends[-1] - 1 - self.count if self.ends else 0
 
 
 def sign_frame(key: Ed25519PrivateKey, *, device: str, seq: int, at: int, values: Mapping[str, float]) -> bytes:
@@ -107,6 +128,24 @@ def parse_frame(payload: bytes) -> Frame | None:
     if not (whole and isinstance(device, str) and device and isinstance(values, dict) and len(body) == 4):
         return None
     return Frame(device, seq, at, payload)
+
+
+def read_devices(raw: RawFile) -> dict[str, bytes]:
+    """Each device's public key: `device, key`, 64 hexadecimal digits. One key belongs to one device."""
+    table = read_table(raw, zh="设备表", required=("device", "key"))
+    table.refuse_repeats("device", "这个设备出现了两次", "this device stands there twice")
+    table.refuse_repeats("key", "这个公钥属于另一设备", "this key belongs to another device")
+    keys = {}
+    for row, device, key in zip(table.rows, table.text("device"), table.text("key"), strict=True):
+        try:
+            keys[device] = bytes.fromhex(key)
+        except ValueError:
+            keys[device] = b""
+        if len(keys[device]) != 32:
+            raise OutOfRange(
+                "不是 Ed25519 公钥", "not an Ed25519 public key", file=raw.name, row=row, column="key", value=key
+            )
+    return keys
 
 
 class Journal:
