@@ -15,6 +15,7 @@ from oracles.periods import Monitoring, PlotChange, VisitFigure, assemble, basal
 from oracles.readings import SQUARE_METRES_PER_HECTARE, Parcel, PlotVisit, Tenure
 from oracles.sources import fia
 from oracles.sources.csv_trees import Inventory, read_canopy, read_holders, read_inventory, read_parcels, read_tenures
+from oracles.sources.parcels import looks_like_shapes, read_parcel_shapes
 from oracles.sources.synthetic import Land, name_holders, share_out
 from oracles.times import utc_date, utc_seconds
 
@@ -39,8 +40,8 @@ def monitor_csv(
     """The change between two visits to the same plots, in the plain CSV format, shared by parcels and holders.
 
     The cross-check is a canopy index of every parcel at both dates if `canopy` is given, else basal area growth.
-    `tenures` says who held which share of a parcel from when to when; a parcel that it does not name belongs to its
-    holder alone.
+    `parcels` is a table, or shapes in GeoJSON or GeoPackage. `tenures` says who held which share of a parcel from when
+    to when; a parcel that it does not name belongs to its holder alone.
     """
     raws = {
         role: read_raw(path, role=role)
@@ -55,7 +56,12 @@ def monitor_csv(
     before = read_inventory(raws["first"], raws["strata"])
     after = read_inventory(raws["second"], raws["strata"])
     owners = read_holders(raws["holders"])
-    land = read_parcels(raws["parcels"], strata={stratum.name for stratum in before.strata}, holders=owners)
+    names = {stratum.name for stratum in before.strata}
+    if looks_like_shapes(raws["parcels"]):
+        shapes = read_parcel_shapes(raws["parcels"], strata=names, holders=owners)
+        land = tuple(shape.parcel for shape in shapes)
+    else:
+        land = read_parcels(raws["parcels"], strata=names, holders=owners)
     held: tuple[Tenure, ...] = ()
     if tenures is not None:
         raws["tenures"] = read_raw(tenures, role="tenures")

@@ -49,6 +49,11 @@ class ParcelShape:
     boundary: BaseGeometry
 
 
+def looks_like_shapes(raw: RawFile) -> bool:
+    """Whether a file holds shapes rather than a table: JSON, or the SQLite database that a GeoPackage is."""
+    return raw.content.lstrip()[:1] == b"{" or raw.content.startswith(b"SQLite format 3")
+
+
 def read_parcel_shapes(raw: RawFile, *, strata: Container[str], holders: Container[str]) -> tuple[ParcelShape, ...]:
     """Reads parcels in the order of their ids; refuses shapes that are broken, overlap, or contradict their area."""
     try:
