@@ -548,7 +548,7 @@ def ask_as_auditor(stage: Stage, monitoring: Monitoring) -> None:
     for origin in monitoring.origin(household.holder):
         stage.tell(
             f"← 小班 parcel {origin.parcel.parcel}（{SquareMetres(origin.parcel.area_m2)}）："
-            f"{Kg(origin.parcel.credited_kg)}，分层 stratum {origin.stratum.stratum}，"
+            f"{Kg(origin.credited_kg)}，分层 stratum {origin.stratum.stratum}，"
             f"{len(origin.plots)} 个样地 plots：{', '.join(plot.plot for plot in origin.plots[:5])} …"
         )
 

@@ -1,7 +1,12 @@
 """`gongsheng oracle …`: what a forester, a verifier or an auditor runs. It translates and decides nothing."""
 
 import json
-from dataclasses import asdict
+import math
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, fields
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +15,35 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from oracles.errors import InvalidRequest, OracleError
+from ledger_service.domain.errors import LedgerError
+from oracles.bundle import LineProof, prove_line, reproduce
+from oracles.errors import InvalidBundle, InvalidRequest, OracleError
 from oracles.evidence import read_raw
-from oracles.methodologies.allometry import allometry
-from oracles.methodologies.methodology import Stock
+from oracles.explanation import Step
+from oracles.methodologies import vm0047_census
+from oracles.methodologies.allometry import Allometry, allometry
+from oracles.methodologies.heights import (
+    HeightForm,
+    HeightModel,
+    chave2014_eq6a,
+    fill,
+    fit,
+    fit_best,
+    measured_heights,
+)
+from oracles.methodologies.methodology import Methodology
+from oracles.methodologies.montecarlo import MeasurementErrors, propagate
 from oracles.methodologies.registry import methodology
+from oracles.methodologies.stocks import Covariate, Stock
+from oracles.quality import Limits, check
+from oracles.quality_report import render
+from oracles.reporting import Outcome, Reporter, open_signer, read_settings, reporter_at, to_mapping
 from oracles.sources import fia
-from oracles.sources.csv_trees import read_inventory
+from oracles.sources.census import read_census
+from oracles.sources.csv_trees import Inventory, read_covariate, read_inventory
+from oracles.sources.mqtt import Collector, Journal, read_devices
+from oracles.sources.sensors import read_series
+from oracles.times import utc_date
 
 BAD_INPUT = 2
 
@@ -29,7 +56,9 @@ class Source(StrEnum):
     FIA = "fia"
     """Tables of the FIA DataMart, one folder per state."""
     CSV = "csv"
-    """A plain CSV of trees and one of strata."""
+    """A table of trees and one of strata, CSV or Excel."""
+    CENSUS = "census"
+    """A sample of planting units and the groups they were counted in, for vm0047-census."""
 
 
 @app.callback()
@@ -37,28 +66,326 @@ def oracle() -> None:
     """监测预言机 · From measured trees to a defensible number."""
 
 
+class HeightChoice(StrEnum):
+    """Where the heights come from that nobody measured."""
+
+    NONE = "none"
+    """Nowhere: a missing height is refused."""
+    BEST = "best"
+    """The form that fits this file's own heights best."""
+    LOG1 = "log1"
+    LOG2 = "log2"
+    WEIBULL = "weibull"
+    MICHAELIS = "michaelis"
+    CHAVE_2014_EQ6A = "chave2014-eq6a"
+    """The published pan-tropical curve for a place with --environment E."""
+
+
 @app.command()
 def estimate(
     source: Annotated[Source, typer.Option(help="数据来源 · where the inventory comes from")],
     path: Annotated[Path | None, typer.Option(help="FIA 表所在文件夹 · folder of the FIA tables")] = None,
     year: Annotated[int | None, typer.Option(help="FIA 评估年份 · year of the FIA evaluation")] = None,
-    trees: Annotated[Path | None, typer.Option(help="树木表 · CSV of trees")] = None,
-    strata: Annotated[Path | None, typer.Option(help="分层表 · CSV of strata with areas")] = None,
+    trees: Annotated[Path | None, typer.Option(help="树木表 CSV/Excel · table of trees")] = None,
+    strata: Annotated[
+        Path | None, typer.Option(help="分层表（普查为分组表）· table of strata, or of census groups")
+    ] = None,
     methodology_key: Annotated[str, typer.Option("--methodology", help="方法学 · methodology")] = "ar-tool14",
     allometry_key: Annotated[str, typer.Option("--allometry", help="生物量方程 · biomass equation")] = "chave2014-eq4",
+    equations: Annotated[
+        Path | None, typer.Option(help="方程表，配 --allometry file · equations a·D^b·H^c by species")
+    ] = None,
+    height_model: Annotated[
+        HeightChoice, typer.Option(help="树高模型，补缺测树高 · model that fills in missing heights")
+    ] = HeightChoice.NONE,
+    environment: Annotated[
+        float | None, typer.Option(help="环境胁迫指数 E（Chave 2014）· environmental stress E")
+    ] = None,
+    covariate: Annotated[
+        Path | None, typer.Option(help="协变量表，双重抽样 · covariate of the larger sample, for double sampling")
+    ] = None,
+    parameters: Annotated[Path | None, typer.Option(help="未核实方法学的参数 TOML · parameters, unverified")] = None,
+    allow_unverified: Annotated[
+        bool, typer.Option("--allow-unverified", help="允许未核实的方法学 · allow an unverified methodology")
+    ] = False,
+    monte_carlo: Annotated[
+        int | None, typer.Option(help="蒙特卡洛误差传播的抽取次数 · draws of Monte Carlo error propagation")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="随机种子 · seed of the draws")] = 0,
+    dbh_error: Annotated[
+        float | None, typer.Option(help="胸径误差 cm，不给则按 Chave 2004 · diameter error, default Chave et al. 2004")
+    ] = None,
+    height_error: Annotated[float, typer.Option(help="实测树高相对误差 · relative error of measured heights")] = 0.0,
+    density_error: Annotated[float, typer.Option(help="木材密度误差 g/cm³ · error of wood densities")] = 0.0,
+    explain: Annotated[bool, typer.Option("--explain", help="打印每一步及其数字 · print every step")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="只输出一个 JSON 对象 · one JSON object, nothing else")
     ] = False,
 ) -> None:
     """估计一次调查的森林蓄积与碳储量 · Estimates the standing stock of one inventory, with its uncertainty."""
-    try:
+    with refusals_in_one_line():
         if source is Source.FIA:
             _estimate_fia(path, year, as_json=as_json)
-        else:
-            _estimate_csv(trees, strata, methodology_key, allometry_key, as_json=as_json)
-    except OracleError as refusal:
+            return
+        if trees is None or strata is None:
+            raise InvalidRequest(
+                f"--source {source.value} 需要 --trees 和 --strata",
+                f"--source {source.value} needs --trees and --strata",
+            )
+        equation = allometry(
+            allometry_key,
+            environment=environment,
+            equations=None if equations is None else read_raw(equations),
+        )
+        if source is Source.CENSUS:
+            _estimate_census(trees, strata, equation, explain=explain, as_json=as_json)
+            return
+        rules = methodology(
+            methodology_key,
+            parameters=None if parameters is None else read_raw(parameters),
+            allow_unverified=allow_unverified,
+        )
+        inventory = read_inventory(read_raw(trees), read_raw(strata))
+        _estimate_csv(
+            inventory,
+            rules,
+            equation,
+            _heights(height_model, inventory, environment),
+            None if covariate is None else read_covariate(read_raw(covariate)),
+            None
+            if monte_carlo is None
+            else (monte_carlo, seed, MeasurementErrors(dbh_error, height_error, density_error)),
+            explain=explain,
+            as_json=as_json,
+        )
+
+
+SettingsOption = Annotated[Path, typer.Option(help="报告者设置 TOML · settings of the reporter")]
+
+
+@app.command()
+def report(
+    settings: SettingsOption,
+    as_json: Annotated[bool, typer.Option("--json", help="只输出 JSON · JSON only")] = False,
+) -> None:
+    """计算、签名并上链各轮监测结果；重复运行无害 · Computes, signs and publishes every round; harmless to repeat."""
+    with refusals_in_one_line(), _reporter(settings) as reporter:
+        outcomes = [reporter.report(one) for one in reporter.settings.rounds]
+        if as_json:
+            _print_json([to_mapping(outcome) for outcome in outcomes])
+            return
+        for outcome in outcomes:
+            _tell(outcome)
+
+
+@app.command(name="run")
+def run_schedule(
+    settings: SettingsOption,
+    every: Annotated[float, typer.Option(help="间隔秒数 · seconds between rounds of work", min=0.1)] = 3_600.0,
+    times: Annotated[int | None, typer.Option(help="做几遍后停止，不给则一直做 · stop after so many", min=1)] = None,
+) -> None:
+    """按计划报告、锚定昨日证据、到期定案，直到 Ctrl-C · Reports, anchors and finalises on a schedule until Ctrl-C."""
+    with refusals_in_one_line(), _reporter(settings) as reporter:
+        done = 0
+        while True:
+            for one in reporter.settings.rounds:
+                try:
+                    outcome = reporter.report(one)
+                except (OracleError, LedgerError) as refusal:  # One round that is refused must not stop the others.
+                    typer.echo(f"{one.feed}: {refusal}", err=True)
+                else:
+                    if not outcome.was_there:
+                        _tell(outcome)
+            try:
+                if reporter.settings.evidence is not None:
+                    yesterday = utc_date(int(time.time())) - timedelta(days=1)
+                    if (reporter.settings.evidence / yesterday.isoformat()).is_dir():
+                        reporter.anchor_day(yesterday)
+                if finalised := reporter.finalise():
+                    typer.echo(f"定案 {finalised} 轮 · {finalised} rounds made final")
+            except (OracleError, LedgerError) as refusal:
+                typer.echo(str(refusal), err=True)
+            done += 1
+            if times is not None and done >= times:
+                return
+            time.sleep(every)
+
+
+@app.command()
+def anchor(
+    settings: SettingsOption,
+    day: Annotated[str, typer.Option(help="哪一天（UTC，2025-06-30）· which day")],
+) -> None:
+    """把某日全部证据的 RFC 6962 根锚定上链 · Anchors the root over all evidence of a day."""
+    with refusals_in_one_line():
+        try:
+            chosen = date.fromisoformat(day)
+        except ValueError as failure:
+            raise InvalidRequest(f"不是日期：{day}", f"not a day: {day}") from failure
+        with _reporter(settings) as reporter:
+            root, files, was_needed = reporter.anchor_day(chosen)
+        known = "已锚定 · anchored" if was_needed else "早已锚定 · was anchored already"
+        typer.echo(f"0x{root.hex()} {files} 个文件 files, {known}")
+
+
+@app.command()
+def status(settings: SettingsOption) -> None:
+    """这个报告者在链上的情况 · How this reporter stands on chain."""
+    with refusals_in_one_line(), _reporter(settings) as reporter:
+        typer.echo(f"报告者 reporter {reporter.signer.address}")
+        if (flight := reporter.carrier.in_flight()) is not None:
+            typer.echo(f"在途交易 in flight: nonce {flight['nonce']}, sent {len(flight['sent'])} ×")
+        for one in reporter.status():
+            typer.echo(f"{one.feed} {one.kind} {one.subject}: 组 group {one.group}, 序号 last seq {one.last_seq}")
+            for line in one.reported:
+                typer.echo(f"  {line}")
+
+
+@app.command(name="reproduce")
+def reproduce_bundle(
+    bundle: Annotated[Path, typer.Argument(help="证据包 · the archive")],
+    root: Annotated[str | None, typer.Option(help="报告里的证据根 0x… · evidence root of the report")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="只输出 JSON · JSON only")] = False,
+) -> None:
+    """从证据包重算，摘要须一致 · Computes a report again from its archive; the digest must be identical."""
+    with refusals_in_one_line():
+        result = reproduce(read_raw(bundle).content, name=bundle.name)
+        if root is not None and _bytes32(root) != result.evidence_root:
+            raise InvalidBundle(
+                bundle.name,
+                f"不是这个报告的证据包（算得 0x{result.evidence_root.hex()}）",
+                f"is not the archive of this report (its root is 0x{result.evidence_root.hex()})",
+            )
+        content = {**result.to_mapping(), "digest": f"0x{result.digest.hex()}", "refusal": result.refusal}
+        if as_json:
+            _print_json(content)
+            return
+        for name, value in content.items():
+            if value is not None:
+                typer.echo(f"{name} {value}")
+
+
+@app.command()
+def prove(
+    bundle: Annotated[Path, typer.Argument(help="证据包 · the archive")],
+    file: Annotated[str, typer.Option(help="包内文件，如 first_trees/trees.csv · file in the archive")],
+    line: Annotated[int, typer.Option(help="行号，表头为 1 · line, the header being 1")],
+) -> None:
+    """证明报告依据了某文件的某一行 · Proves that a line of a file is under the evidence root of a report."""
+    with refusals_in_one_line():
+        typer.echo(prove_line(read_raw(bundle).content, file, line, name=bundle.name).to_json())
+
+
+@app.command()
+def verify(
+    proof: Annotated[Path, typer.Argument(help="prove 的输出 · what `prove` wrote")],
+    root: Annotated[str, typer.Option(help="报告里的证据根 0x… · evidence root of the report")],
+) -> None:
+    """核对行证明 · Checks a proof of a line against the evidence root of a report."""
+    with refusals_in_one_line():
+        try:
+            text = read_raw(proof).content.decode("utf-8")
+        except UnicodeDecodeError as failure:
+            raise InvalidBundle(proof.name, "不是行证明", "not a proof of a line") from failure
+        known = LineProof.from_json(text, name=proof.name)
+        if not known.holds(_bytes32(root)):
+            raise InvalidBundle(proof.name, "不成立", "does not hold for this root")
+        typer.echo(f"成立 holds: {known.file} 第 {known.line} 行 line {known.line}")
+        typer.echo(known.content.decode("utf-8", "replace"))
+
+
+@app.command()
+def collect(
+    devices: Annotated[Path, typer.Option(help="设备表 device,key（Ed25519 公钥十六进制）· devices and their keys")],
+    evidence: Annotated[Path, typer.Option(help="证据文件夹，每日一个 · evidence folder, one per day")],
+    host: Annotated[str, typer.Option(help="MQTT 服务器 · broker")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="端口 · its port")] = 1883,
+    topic: Annotated[str, typer.Option(help="主题 · topic")] = "gongsheng/frames/#",
+    client_id: Annotated[str, typer.Option(help="会话标识，重启须不变 · keep it when restarting")] = "gongsheng",
+) -> None:
+    """接收传感器签名帧，直到 Ctrl-C；随时可杀可重启 · Takes signed frames until Ctrl-C; may be killed and restarted."""
+    with refusals_in_one_line():
+        journal = Journal(evidence, read_devices(read_raw(devices)))
+        collector = Collector(journal, host=host, port=port, client_id=client_id, topic=topic, now=time.time)
+        try:
+            collector.run(lambda: False)
+        except KeyboardInterrupt:
+            collector.close()
+        finally:
+            journal.close()
+        for verdict, count in journal.verdicts.items():
+            typer.echo(f"{verdict.value}: {count:,}")
+
+
+@app.command()
+def quality(
+    readings: Annotated[Path, typer.Option(help="传感器读数 CSV · readings of sensors")],
+    out: Annotated[Path, typer.Option(help="HTML 质量报告 · where the page goes")],
+    least: Annotated[float, typer.Option(help="物理下限 · physical least")],
+    most: Annotated[float, typer.Option(help="物理上限 · physical most")],
+    interval: Annotated[int, typer.Option(help="读数间隔秒 · seconds between readings", min=1)],
+    resolution: Annotated[float, typer.Option(help="传感器末位 · last digit of the sensor")],
+) -> None:
+    """检查传感器读数，写出可读的质量报告 · Checks readings and writes a page that says what was refused and why."""
+    with refusals_in_one_line():
+        limits = Limits(least, most, interval, resolution)
+        series = read_series(read_raw(readings))
+        checked = [check(one, limits, neighbours=[other for other in series if other is not one]) for one in series]
+        out.write_text(render(checked, title=readings.name), encoding="utf-8", newline="\n")
+        for one in checked:
+            refused = int((~one.usable).sum())
+            typer.echo(f"{one.series.device}: {len(one.series):,} 读数 readings, 拒用 refused {refused:,}")
+
+
+def _bytes32(text: str) -> bytes:
+    try:
+        value = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        value = b""
+    if len(value) != 32:
+        raise InvalidRequest(f"不是 32 字节的十六进制：{text}", f"not 32 bytes of hex: {text}")
+    return value
+
+
+def _reporter(path: Path) -> AbstractContextManager[Reporter]:
+    settings = read_settings(path)
+    return reporter_at(settings, open_signer(settings, _prompt))
+
+
+def _prompt(keystore: Path) -> str:
+    return str(typer.prompt(f"口令 passphrase {keystore}", hide_input=True, err=True))
+
+
+def _tell(outcome: Outcome) -> None:
+    done = "已在链上 · was there" if outcome.was_there else "已上链 · reported"
+    typer.echo(
+        f"{outcome.feed} 0x{outcome.round_id.hex()[:16]}… {done}: {outcome.result.value:,} (seq {outcome.seq}),"
+        f" digest 0x{outcome.result.digest.hex()}"
+    )
+
+
+@contextmanager
+def refusals_in_one_line() -> Iterator[None]:
+    """Turns a refusal into one line on the error channel and code 2."""
+    try:
+        yield
+    except (OracleError, LedgerError) as refusal:
         typer.echo(str(refusal), err=True)
         raise typer.Exit(BAD_INPUT) from refusal
+
+
+def _heights(choice: HeightChoice, inventory: Inventory, environment: float | None) -> HeightModel | None:
+    if choice is HeightChoice.NONE:
+        return None
+    if choice is HeightChoice.CHAVE_2014_EQ6A:
+        if environment is None or not math.isfinite(environment):
+            raise InvalidRequest(
+                f"--height-model {choice.value} 需要 --environment",
+                f"--height-model {choice.value} needs --environment",
+            )
+        return chave2014_eq6a(environment)
+    measured = measured_heights(inventory.visits)
+    return fit_best(*measured) if choice is HeightChoice.BEST else fit(HeightForm(choice.value), *measured)
 
 
 def _estimate_fia(path: Path | None, year: int | None, *, as_json: bool) -> None:
@@ -89,18 +416,89 @@ def _estimate_fia(path: Path | None, year: int | None, *, as_json: bool) -> None
     )
 
 
-def _estimate_csv(
-    trees: Path | None, strata: Path | None, methodology_key: str, allometry_key: str, *, as_json: bool
-) -> None:
-    if trees is None or strata is None:
-        raise InvalidRequest("--source csv 需要 --trees 和 --strata", "--source csv needs --trees and --strata")
-    rules, equation = methodology(methodology_key), allometry(allometry_key)
-    inventory = read_inventory(read_raw(trees), read_raw(strata))
-    result = rules.stock(inventory.visits, inventory.strata, equation)
+def _estimate_census(trees: Path, groups: Path, equation: Allometry, *, explain: bool, as_json: bool) -> None:
+    result = vm0047_census.stock(read_census(read_raw(trees), read_raw(groups), equation))
+    content = {field.name: getattr(result, field.name) for field in fields(result) if field.name != "explanation"}
     if as_json:
-        _print_json(asdict(result))
+        _print_json({**content, "explanation": result.explanation.lines()} if explain else content)
         return
-    _print_table(_stock_table(result, f"{rules.key} {rules.version}, {allometry_key}"), _next_step(result))
+    table = Table(title=f"{vm0047_census.KEY} {vm0047_census.VERSION}, {equation.key}")
+    table.add_column("项目 · figure")
+    table.add_column("数值 · value", justify="right")
+    for label, shown in (
+        ("碳储量 · stock", f"{result.stock_tco2e:,.3f} tCO2e"),
+        ("90 % 半宽 · half-width", f"{result.half_width_percent:.3f} %"),
+        ("折扣后 · discounted", f"{result.discounted_stock_tco2e:,.3f} tCO2e"),
+        ("整吨 · whole tonnes", f"{result.whole_tonnes:,}"),
+        ("抽样株 · sampled units", f"{result.sampled:,}"),
+    ):
+        table.add_row(label, shown)
+    _print_table(table, "半宽超过 10 % 的部分要扣除 · the half-width beyond 10 % is deducted")
+    if explain:
+        _print_lines(result.explanation)
+
+
+def _estimate_csv(
+    inventory: Inventory,
+    rules: Methodology,
+    equation: Allometry,
+    heights: HeightModel | None,
+    covariate: Covariate | None,
+    draws: tuple[int, int, MeasurementErrors] | None,
+    *,
+    explain: bool,
+    as_json: bool,
+) -> None:
+    visits = inventory.visits if heights is None else fill(inventory.visits, heights)
+    result = rules.stock(visits, inventory.strata, equation, heights=heights, covariate=covariate)
+    drawn = None
+    if draws is not None:
+        count, seed, errors = draws
+        drawn = propagate(
+            rules.rules,
+            visits,
+            inventory.strata,
+            equation,
+            errors=errors,
+            draws=count,
+            seed=seed,
+            heights=heights,
+            covariate=covariate,
+        )
+    if as_json:
+        content: dict[str, object] = {
+            field.name: getattr(result, field.name) for field in fields(result) if field.name != "explanation"
+        }
+        if heights is not None:
+            content["height_model"] = {**asdict(heights), "form": heights.form.value, "correction": heights.correction}
+        if drawn is not None:
+            content["monte_carlo"] = asdict(drawn)
+        if explain:
+            content["explanation"] = result.explanation.lines()
+        _print_json(content)
+        return
+    title = f"{rules.key} {rules.version}, {equation.key.partition('@')[0]}"
+    table = _stock_table(result, title if rules.verified else f"{title}, 未经核实 · UNVERIFIED")
+    if heights is not None:
+        table.add_row("树高模型 · height model", heights.describe())
+    if drawn is not None:
+        table.add_row(f"蒙特卡洛均值 · mean of {drawn.draws:,} draws", f"{drawn.mean_tco2e:,.3f} tCO2e")
+        table.add_row("标准差 · standard deviation", f"{drawn.sd_tco2e:,.3f} tCO2e")
+        table.add_row("90 % 单侧下限 · one-sided lower bound", f"{drawn.lower_bound_90_tco2e:,.3f} tCO2e")
+    _print_table(table, _next_step(result))
+    if inventory.twins:
+        typer.echo(
+            f"{inventory.twins} 行与同样地另一行逐格相同，按此精度属巧合，各算一株"
+            f" · {inventory.twins} rows are like another of their plot in every cell:"
+            " chance at this precision, each counts as a tree"
+        )
+    if explain:
+        _print_lines(result.explanation)
+
+
+def _print_lines(explanation: Step) -> None:
+    for line in explanation.lines():
+        typer.echo(line)
 
 
 def _stock_table(result: Stock, title: str) -> Table:

@@ -88,6 +88,32 @@ class NotATable(InventoryError):
     """Text whose rows and columns cannot be told apart for certain."""
 
 
+class NotAShape(InventoryError):
+    """A parcel whose boundary is no usable polygon, or stands in unknown coordinates."""
+
+
+class NotARaster(InventoryError):
+    """An image that cannot be laid over parcels."""
+
+
+class DamagedJournal(OracleError):
+    """A line of a journal of frames that is no frame, and not the last one; `line` counts from 1."""
+
+    def __init__(self, file: str, line: int) -> None:
+        super().__init__(f"{file} 第 {line} 行损坏，请从备份恢复", f"{file} line {line} is damaged, restore a backup")
+        self.file = file
+        self.line = line
+
+
+class SourceUnavailable(OracleError):
+    """A service that does not give its data; `url` is where it is."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url} 取不到数据（{reason}）", f"{url} gives no data ({reason})")
+        self.url = url
+        self.reason = reason
+
+
 class MissingColumn(InventoryError):
     """A column that must be there is not."""
 
@@ -202,6 +228,14 @@ class MissingMeasurement(InventoryError):
         self.tree = tree
 
 
+class InvalidBundle(OracleError):
+    """An archive, or a proof from one, that is not what it says; `file` names it."""
+
+    def __init__(self, file: str, zh: str, en: str) -> None:
+        super().__init__(f"{file}：{zh}", f"{file}: {en}")
+        self.file = file
+
+
 # --- Estimation -----------------------------------------------------------------------------------
 
 
@@ -227,6 +261,14 @@ class UnknownMethodology(OracleError):
         self.known = tuple(known)
 
 
+class InvalidParameters(OracleError):
+    """Parameters of a methodology, or settings of a process, that cannot be right; `file` holds them."""
+
+    def __init__(self, file: str, zh: str, en: str) -> None:
+        super().__init__(f"{file}：{zh}", f"{file}: {en}")
+        self.file = file
+
+
 class UnverifiedMethodology(OracleError):
     """A methodology whose parameters nobody has checked against its official text."""
 
@@ -248,6 +290,24 @@ class UnknownAllometry(OracleError):
         )
         self.key = key
         self.known = tuple(known)
+
+
+class UselessCovariate(OracleError):
+    """A covariate that cannot improve the estimate of a stratum."""
+
+    def __init__(self, stratum: str, reason_zh: str, reason_en: str) -> None:
+        super().__init__(f"分层“{stratum}”：{reason_zh}", f"stratum “{stratum}”: {reason_en}")
+        self.stratum = stratum
+
+
+class CannotFitHeights(OracleError):
+    """Measured heights from which no height–diameter model can be had."""
+
+    def __init__(self, form: str, reason_zh: str, reason_en: str) -> None:
+        super().__init__(
+            f"树高模型“{form}”拟合不了：{reason_zh}", f"height model “{form}” cannot be fitted: {reason_en}"
+        )
+        self.form = form
 
 
 class NoSuchEvaluation(OracleError):
@@ -300,6 +360,47 @@ class KeyFileError(OracleError):
     def __init__(self, zh: str, en: str, *, file: str) -> None:
         super().__init__(f"{file}：{zh}", f"{file}: {en}")
         self.file = file
+
+
+class SignerError(OracleError):
+    """A remote signer that does not sign, or signs something else; `url` is where it is."""
+
+    def __init__(self, url: str, zh: str, en: str) -> None:
+        super().__init__(f"签名服务 {url}：{zh}", f"signer {url}: {en}")
+        self.url = url
+
+
+class WouldEquivocate(OracleError):
+    """A result that differs from one this reporter has signed for the same round.
+
+    Both signed would be a proof of equivocation, and exclude the reporter from the round.
+    """
+
+    def __init__(self, round_id: bytes, signed: str, computed: str) -> None:
+        super().__init__(
+            f"本轮 0x{round_id.hex()} 已签过另一个结果（{signed}），现在算得 {computed}；不再签，请查明原因",
+            f"another result was signed for round 0x{round_id.hex()} ({signed}), now {computed} is computed:"
+            " nothing more is signed, find out why",
+        )
+        self.round_id = round_id
+        self.signed = signed
+        self.computed = computed
+
+
+class StateInUse(OracleError):
+    """A folder of state in which another process works."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"另一个进程正在使用 {folder}", f"another process works in {folder}")
+        self.folder = folder
+
+
+class NothingToReport(OracleError):
+    """A computation whose outcome is that nothing may be issued."""
+
+    def __init__(self, reason: str) -> None:
+        zh, _, en = reason.partition(" · ")
+        super().__init__(zh, en or zh)
 
 
 class WrongPassphrase(KeyFileError):

@@ -77,16 +77,18 @@ def inclusion_proof(entries: Sequence[bytes], index: int) -> tuple[bytes, ...]:
 
 
 def verify_inclusion(entry: bytes, *, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Whether `entry` stands at `index` of the `size` entries under `root` (RFC 9162, section 2.1.3.2).
+    """Whether `entry` stands at `index` of the `size` entries under `root`. A wrong length is a no."""
+    return root_of_proof(entry, index=index, size=size, proof=proof) == root
 
-    A wrong length is a no.
-    """
+
+def root_of_proof(entry: bytes, *, index: int, size: int, proof: Sequence[bytes]) -> bytes | None:
+    """The root that a proof leads to (RFC 9162, section 2.1.3.2), or None if its length is wrong."""
     if not 0 <= index < size:
-        return False
+        return None
     position, last, digest = index, size - 1, leaf_hash(entry)
     for sibling in proof:
         if last == 0:
-            return False
+            return None
         if position % 2 == 1 or position == last:
             digest = node_hash(sibling, digest)
             while position % 2 == 0 and position != 0:
@@ -94,7 +96,7 @@ def verify_inclusion(entry: bytes, *, index: int, size: int, proof: Sequence[byt
         else:
             digest = node_hash(digest, sibling)
         position, last = position // 2, last // 2
-    return last == 0 and digest == root
+    return digest if last == 0 else None
 
 
 def _split(size: int) -> int:

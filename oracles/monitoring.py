@@ -10,10 +10,12 @@ from oracles.errors import Contradiction, NothingMeasured, UnknownReference
 from oracles.evidence import RawFile, read_raw
 from oracles.methodologies import ar_tool14
 from oracles.methodologies.allometry import Allometry, above_ground_t_per_hectare, allometry
+from oracles.methodologies.stocks import CO2_PER_CARBON
 from oracles.periods import Monitoring, PlotChange, VisitFigure, assemble, basal_area_cross_check
-from oracles.readings import SQUARE_METRES_PER_HECTARE, Parcel, PlotVisit
+from oracles.readings import SQUARE_METRES_PER_HECTARE, Parcel, PlotVisit, Tenure
 from oracles.sources import fia
-from oracles.sources.csv_trees import Inventory, read_canopy, read_holders, read_inventory, read_parcels
+from oracles.sources.csv_trees import Inventory, read_canopy, read_holders, read_inventory, read_parcels, read_tenures
+from oracles.sources.parcels import looks_like_shapes, read_parcel_shapes
 from oracles.sources.synthetic import Land, name_holders, share_out
 from oracles.times import utc_date, utc_seconds
 
@@ -31,12 +33,15 @@ def monitor_csv(
     period_start: int,
     period_end: int,
     canopy: Path | None = None,
+    tenures: Path | None = None,
     leakage_kg: int = 0,
     equation: str = "chave2014-eq4",
 ) -> Monitoring:
     """The change between two visits to the same plots, in the plain CSV format, shared by parcels and holders.
 
     The cross-check is a canopy index of every parcel at both dates if `canopy` is given, else basal area growth.
+    `parcels` is a table, or shapes in GeoJSON or GeoPackage. `tenures` says who held which share of a parcel from when
+    to when; a parcel that it does not name belongs to its holder alone.
     """
     raws = {
         role: read_raw(path, role=role)
@@ -51,7 +56,16 @@ def monitor_csv(
     before = read_inventory(raws["first"], raws["strata"])
     after = read_inventory(raws["second"], raws["strata"])
     owners = read_holders(raws["holders"])
-    land = read_parcels(raws["parcels"], strata={stratum.name for stratum in before.strata}, holders=owners)
+    names = {stratum.name for stratum in before.strata}
+    if looks_like_shapes(raws["parcels"]):
+        shapes = read_parcel_shapes(raws["parcels"], strata=names, holders=owners)
+        land = tuple(shape.parcel for shape in shapes)
+    else:
+        land = read_parcels(raws["parcels"], strata=names, holders=owners)
+    held: tuple[Tenure, ...] = ()
+    if tenures is not None:
+        raws["tenures"] = read_raw(tenures, role="tenures")
+        held = read_tenures(raws["tenures"], holders=owners)
     _check_land(before, land, raws["parcels"].name)
     plots = _csv_plots(before, after, equation, start=utc_date(period_start), end=utc_date(period_end - 1))
     areas = {stratum.name: stratum.area_hectares for stratum in before.strata}
@@ -75,9 +89,13 @@ def monitor_csv(
         methodology_digest=ar_tool14.METHODOLOGY.digest(biomass=equation, plots="re-measured"),
         notes=(
             f"样地两次实测：{before.trees} 株与 {after.trees} 株 · the same plots at two visits: trees tallied",
+            f"逐格相同而各算一株的行：{before.twins} 与 {after.twins}"
+            " · rows alike in every cell, each taken for a tree of its own",
             f"单株生物量 {equation}，根茎比按样地 · biomass of a tree by {equation}, root-shoot ratio by plot",
             cross_note,
         ),
+        tenures=held,
+        tenures_source=raws["tenures"].name if held else "",
     )
 
 
@@ -306,7 +324,7 @@ def _fia_figure(visit: fia.FiaVisit) -> VisitFigure:
         source=visit.cn,
         on=visit.measured_on,
         trees=visit.trees,
-        tco2e_per_hectare=ar_tool14.CO2_PER_CARBON * visit.carbon_t_per_hectare,
+        tco2e_per_hectare=CO2_PER_CARBON * visit.carbon_t_per_hectare,
         basal_area_m2_per_hectare=visit.basal_area_m2_per_hectare,
     )
 

@@ -14,14 +14,16 @@ from oracles.evidence import RawFile, evidence_root
 from oracles.methodologies import ar_tool14
 from oracles.methodologies.ar_tool14 import Counted
 from oracles.methodologies.sampling import Estimate, Observation, StratumMean, StratumSample, stratified_mean
-from oracles.readings import SQUARE_METRES_PER_HECTARE, Holder, Parcel
+from oracles.readings import SQUARE_METRES_PER_HECTARE, Holder, Parcel, Tenure
 from oracles.registers import (
     MICROGRAMS_PER_KILOGRAM,
     HolderWeight,
     ParcelCredit,
+    ParcelShare,
     RegisterColumns,
     divide,
     register_columns,
+    share_by_tenure,
     sum_by_holder,
 )
 from oracles.times import utc_date
@@ -84,9 +86,13 @@ class StratumChange:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a holder's kilograms come from: a parcel, its stratum, and the plots that were measured in it."""
+    """Where a holder's kilograms come from: a parcel, its stratum, and the plots that were measured in it.
+
+    `credited_kg` is what the holder gets of the parcel: all of it, unless others held it too.
+    """
 
     parcel: ParcelCredit
+    credited_kg: int
     stratum: StratumChange
     plots: tuple[PlotChange, ...]
 
@@ -114,6 +120,7 @@ class Monitoring:
     uncertainty_kg: int
     cross_check_kg: int
     parcels: tuple[ParcelCredit, ...] = field(repr=False)
+    shares: tuple[ParcelShare, ...] = field(repr=False)
     holders: tuple[HolderWeight, ...] = field(repr=False)
     evidence: tuple[RawFile, ...] = field(repr=False)
     evidence_root: bytes
@@ -132,6 +139,7 @@ class Monitoring:
         if (
             not self.credited_kg
             == sum(parcel.credited_kg for parcel in self.parcels)
+            == sum(share.credited_kg for share in self.shares)
             == sum(leaf.weight for leaf in self.holders)
         ):
             raise InvalidMonitoring("小班、持有人与总量不符", "parcels, holders and total do not add up")
@@ -148,10 +156,16 @@ class Monitoring:
     def origin(self, holder: str) -> tuple[Origin, ...]:
         """A holder's kilograms walked back to parcels, strata and plots."""
         strata = {stratum.stratum: stratum for stratum in self.strata}
+        parcels = {parcel.parcel: parcel for parcel in self.parcels}
         found = tuple(
-            Origin(parcel, strata[parcel.stratum], self.plots_of(parcel.parcel))
-            for parcel in self.parcels
-            if parcel.holder == holder
+            Origin(
+                parcels[share.parcel],
+                share.credited_kg,
+                strata[parcels[share.parcel].stratum],
+                self.plots_of(share.parcel),
+            )
+            for share in self.shares
+            if share.holder == holder
         )
         if not found:
             raise InvalidRequest(f"没有持有人“{holder}”的小班", f"no parcel belongs to holder “{holder}”")
@@ -207,6 +221,8 @@ def assemble(
     evidence: tuple[RawFile, ...],
     methodology_digest: bytes,
     notes: tuple[str, ...],
+    tenures: Sequence[Tenure] = (),
+    tenures_source: str = "",
 ) -> Monitoring:
     """Estimates, discounts, decides whether anything may be issued, and divides it."""
     if leakage_kg < 0:
@@ -218,6 +234,7 @@ def assemble(
     refusal = _refusal(change, remaining_kg, strata)
     credited_kg = 0 if refusal else remaining_kg
     credits = divide(credited_kg, parcels, {stratum.stratum: stratum.rate_micrograms_per_m2 for stratum in strata})
+    shares = share_by_tenure(credits, tenures, period_start=period_start, period_end=period_end, source=tenures_source)
     return Monitoring(
         subject=subject,
         period_start=period_start,
@@ -234,7 +251,8 @@ def assemble(
         if refusal
         else math.floor(cross_check_tco2e * change.factor * KILOGRAMS_PER_TONNE) - leakage_kg,
         parcels=credits,
-        holders=sum_by_holder([(parcel.holder, parcel.credited_kg) for parcel in credits], holders),
+        shares=shares,
+        holders=sum_by_holder([(share.holder, share.credited_kg) for share in shares], holders),
         evidence=evidence,
         evidence_root=evidence_root(evidence),
         methodology=ar_tool14.METHODOLOGY.key,

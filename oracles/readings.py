@@ -50,13 +50,15 @@ ABOVE_GROUND_MASS = Quantity("地上生物量", "above-ground biomass", "kg", mo
 PLOT_AREA = Quantity("样地面积", "plot area", "m²", most=1_000_000)
 AREA = Quantity("面积", "area", "", most=1e13)
 CANOPY_INDEX = Quantity("冠层指数", "canopy index", "", most=1_000_000, zero_is_possible=True)
+COVARIATE = Quantity("协变量", "covariate", "", most=1e9, zero_is_possible=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
     """One living tree of one plot visit.
 
-    `label` names it to a person who holds the tally sheet, `row` is its row there.
+    `label` names it to a person who holds the tally sheet, `row` is its row there. `height_is_modelled` marks a height
+    that nobody measured.
     """
 
     label: str
@@ -66,6 +68,7 @@ class Tree:
     height_m: float | None = None
     wood_density_g_cm3: float | None = None
     above_ground_kg: float | None = None
+    height_is_modelled: bool = False
 
     def __post_init__(self) -> None:
         DIAMETER.check(self.dbh_cm)
@@ -150,3 +153,20 @@ class Holder:
     def __post_init__(self) -> None:
         if len(self.account) != 20 or not any(self.account):
             raise InvalidReading("账户", "account", f"0x{self.account.hex()}", "20 bytes, not zero")
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """A holder's share of a parcel for a time, in UTC seconds, half-open. None is before, or after, every period."""
+
+    parcel: str
+    holder: str
+    share: Fraction
+    start: int | None
+    end: int | None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise InvalidReading("份额", "share", self.share, "> 0, ≤ 1")
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise InvalidReading("持有期", "end of a tenure", self.end, f"> {self.start}")

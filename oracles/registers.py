@@ -1,14 +1,18 @@
 """From a pool's whole number to parcels and holders, conserved to the last unit, and to the leaves of a register."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from eth_utils.address import to_checksum_address
 from numpy.typing import NDArray
 
-from oracles.errors import InvalidMonitoring
-from oracles.readings import Holder, Parcel
+from oracles.errors import Contradiction, InvalidMonitoring, UnknownReference
+from oracles.readings import Holder, Parcel, Tenure
+from oracles.times import utc_date
 from pyo3_core import allocate
 
 MICROGRAMS_PER_KILOGRAM = 1_000_000_000
@@ -21,6 +25,15 @@ class ParcelCredit:
     parcel: str
     stratum: str
     area_m2: int
+    holder: str
+    credited_kg: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelShare:
+    """What one holder gets of one parcel's credits, in whole kg CO2e."""
+
+    parcel: str
     holder: str
     credited_kg: int
 
@@ -69,6 +82,70 @@ def divide(
         ParcelCredit(parcel.id, parcel.stratum, parcel.area_m2, parcel.holder, share)
         for parcel, share in zip(ordered, shares, strict=True)
     )
+
+
+def share_by_tenure(
+    credits: Sequence[ParcelCredit], tenures: Sequence[Tenure], *, period_start: int, period_end: int, source: str
+) -> tuple[ParcelShare, ...]:
+    """Divides each parcel's credits among those who held it, by share and by the seconds they held it in the period.
+
+    A parcel without tenures belongs to its holder alone, all the time. At every second of the period the shares of a
+    parcel are exactly one: a gap or an overlap is refused, never spread. Each share is rounded down, left-over
+    kilograms go to the largest remainders, ties to the first holder by name; a parcel's kilograms are conserved.
+    """
+    by_parcel: dict[str, list[Tenure]] = {}
+    for tenure in tenures:
+        by_parcel.setdefault(tenure.parcel, []).append(tenure)
+    if unknown := sorted(by_parcel.keys() - {credit.parcel for credit in credits}):
+        raise UnknownReference(
+            "没有这个小班", "tenures of a parcel that is not listed", file=source, column="parcel_id", value=unknown[0]
+        )
+    shares = []
+    for credit in credits:
+        held = by_parcel.get(credit.parcel)
+        if held is None:
+            shares.append(ParcelShare(credit.parcel, credit.holder, credit.credited_kg))
+            continue
+        weights = _seconds_held(credit.parcel, held, period_start, period_end, source)
+        total = period_end - period_start
+        exact = {holder: credit.credited_kg * weight / total for holder, weight in sorted(weights.items())}
+        whole = {holder: math.floor(share) for holder, share in exact.items()}
+        left = credit.credited_kg - sum(whole.values())
+        for holder in sorted(exact, key=lambda name: (whole[name] - exact[name], name))[:left]:
+            whole[holder] += 1
+        assert sum(whole.values()) == credit.credited_kg
+        shares += [ParcelShare(credit.parcel, holder, share) for holder, share in whole.items()]
+    return tuple(shares)
+
+
+def _seconds_held(
+    parcel: str, tenures: Sequence[Tenure], period_start: int, period_end: int, source: str
+) -> dict[str, Fraction]:
+    """Share × seconds of each holder within the period; refuses any second at which the shares are not one."""
+    inside = [
+        (
+            period_start if tenure.start is None else max(tenure.start, period_start),
+            period_end if tenure.end is None else min(tenure.end, period_end),
+            tenure,
+        )
+        for tenure in tenures
+    ]
+    inside = [entry for entry in inside if entry[0] < entry[1]]
+    marks = sorted({period_start, period_end, *(mark for start, end, _ in inside for mark in (start, end))})
+    weights: dict[str, Fraction] = {}
+    for begin, finish in pairwise(marks):
+        held = [tenure for start, end, tenure in inside if start <= begin < end]
+        together = sum((tenure.share for tenure in held), Fraction(0))
+        if together != 1:
+            raise Contradiction(
+                f"小班 {parcel} 自 {utc_date(begin)} 起的份额合计 {together}，应为 1",
+                f"the shares of parcel {parcel} from {utc_date(begin)} add up to {together}, not to 1",
+                file=source,
+                column="share",
+            )
+        for tenure in held:
+            weights[tenure.holder] = weights.get(tenure.holder, Fraction(0)) + tenure.share * (finish - begin)
+    return weights
 
 
 def sum_by_holder(parts: Sequence[tuple[str, int]], holders: Mapping[str, Holder]) -> tuple[HolderWeight, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from eth_account import Account
 from eth_account.messages import SignableMessage, encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
@@ -111,6 +112,32 @@ def digest(report: Report, domain: Mapping[str, Any]) -> bytes:
 def sign(report: Report, domain: Mapping[str, Any], key: LocalAccount) -> bytes:
     """The signature of a report as the contract takes it: 65 bytes, r ‖ s ‖ v, s in the lower half, v 27 or 28."""
     return bytes(key.sign_message(_signable(report, domain)).signature)
+
+
+def signer_of(report: Report, domain: Mapping[str, Any], signature: bytes) -> str:
+    """The address whose key made a signature of a report."""
+    return str(Account.recover_message(_signable(report, domain), signature=signature))
+
+
+def report_typed_data(report: Report, domain: Mapping[str, Any]) -> dict[str, Any]:
+    """A report as `eth_signTypedData_v4` takes it: whole numbers as text, bytes as hex."""
+    return {
+        "types": {
+            "EIP712Domain": [
+                {"name": "name", "type": "string"},
+                {"name": "version", "type": "string"},
+                {"name": "chainId", "type": "uint256"},
+                {"name": "verifyingContract", "type": "address"},
+            ],
+            "Report": [{"name": name, "type": type_} for name, type_ in _TYPES.items()],
+        },
+        "primaryType": "Report",
+        "domain": dict(domain),
+        "message": {
+            name: f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
+            for name, value in report.message().items()
+        },
+    }
 
 
 def short_bytes32(text: str) -> bytes:

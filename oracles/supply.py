@@ -22,7 +22,6 @@ from oracles.errors import (
     InvalidRequest,
     MissingValue,
     NothingMeasured,
-    OutOfRange,
     UnknownReference,
 )
 from oracles.evidence import RawFile, evidence_root, read_raw
@@ -117,7 +116,7 @@ def read_slips(raw: RawFile) -> tuple[Slip, ...]:
     """Reads delivery slips in the order of the file."""
     columns = ("slip_id", "date", "holder", "role", "quantity_kg", "price_yuan_per_kg")
     table = read_table(raw, zh="交付单据表", required=columns, stems=("quantity",))
-    ids, days, holders, roles = (table.text(column) for column in ("slip_id", "date", "holder", "role"))
+    ids, _, holders, roles = (table.text(column) for column in ("slip_id", "date", "holder", "role"))
     quantities = table.decimals("quantity_kg", _QUANTITY)
     prices = table.optional_decimals("price_yuan_per_kg", _PRICE)
     first: dict[str, int] = {}
@@ -155,9 +154,7 @@ def read_slips(raw: RawFile) -> tuple[Slip, ...]:
                 value=str(price),
             )
         slips.append(
-            Slip(
-                table.rows[index], id_, _day(table, index, days[index]), holders[index], role, quantities[index], price
-            )
+            Slip(table.rows[index], id_, table.day("date", index), holders[index], role, quantities[index], price)
         )
     return tuple(slips)
 
@@ -271,21 +268,5 @@ def _role(table: Table, index: int, cell: str) -> Role:
             file=table.name,
             row=table.rows[index],
             column="role",
-            value=cell,
-        ) from failure
-
-
-def _day(table: Table, index: int, cell: str) -> date:
-    try:
-        if len(cell) != len("2025-01-31"):
-            raise ValueError(cell)
-        return date.fromisoformat(cell)
-    except ValueError as failure:
-        raise OutOfRange(
-            "不是日期（写作 2025-01-31）",
-            "not a date (write 2025-01-31)",
-            file=table.name,
-            row=table.rows[index],
-            column="date",
             value=cell,
         ) from failure

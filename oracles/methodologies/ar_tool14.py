@@ -11,26 +11,15 @@ trees.
 """
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from oracles.errors import NothingMeasured
-from oracles.methodologies.allometry import (
-    ROOT_INTERCEPT,
-    ROOT_SLOPE,
-    Allometry,
-    above_ground_t_per_hectare,
-    below_ground_t_per_hectare,
-)
-from oracles.methodologies.methodology import Methodology, Stock
-from oracles.methodologies.sampling import Estimate, Observation, StratumSample, stratified_mean
-from oracles.readings import PlotVisit, Stratum
+from oracles.methodologies.allometry import ROOT_INTERCEPT, ROOT_SLOPE, below_ground_t_per_hectare
+from oracles.methodologies.methodology import Methodology
+from oracles.methodologies.stocks import StockRules
 
 CARBON_FRACTION = 0.47
 """t C per t dry matter, the tool's default (IPCC 2006, volume 4, table 4.3)."""
-
-CO2_PER_CARBON = 44 / 12
-"""t CO2 per t C."""
 
 DISCOUNT_STEPS = ((0.10, 0.0), (0.15, 0.25), (0.20, 0.50), (0.30, 0.75))
 """Up to and including this relative half-width, this part of it is subtracted; beyond the last step, all of it."""
@@ -72,8 +61,7 @@ class Counted:
 
 def tco2e_per_hectare(above_ground_t_per_hectare: float) -> float:
     """Whole trees of a plot in t CO2e per hectare: `44/12 · CF · b · (1 + R)`, b above ground in t d.m. per hectare."""
-    whole = above_ground_t_per_hectare + below_ground_t_per_hectare(above_ground_t_per_hectare)
-    return CO2_PER_CARBON * CARBON_FRACTION * whole
+    return RULES.tco2e_per_hectare(above_ground_t_per_hectare)
 
 
 def discount_of_half_width(u: float) -> float:
@@ -106,39 +94,13 @@ def change_between_surveys(first: Counted, second: Counted) -> Counted:
     return Counted(change, half_width / abs(change))
 
 
-def stock(visits: Sequence[PlotVisit], strata: Sequence[Stratum], equation: Allometry) -> Stock:
-    """The standing stock of one campaign: `C = 44/12 · CF · A · b`, b the mean of whole trees per hectare."""
-    above_ground = {visit.plot: above_ground_t_per_hectare(visit, equation) for visit in visits}
-
-    def mean(figure: Callable[[float], float]) -> Estimate:
-        return stratified_mean(
-            [
-                StratumSample(
-                    stratum.name,
-                    stratum.area_hectares,
-                    tuple(
-                        Observation(visit.plot, figure(above_ground[visit.plot]))
-                        for visit in visits
-                        if visit.stratum == stratum.name
-                    ),
-                )
-                for stratum in strata
-            ]
-        )
-
-    whole = mean(tco2e_per_hectare)
-    counted = Counted(whole.total, whole.half_width_fraction)
-    return Stock(
-        above_ground_biomass_t_per_hectare=mean(lambda biomass: biomass).mean,
-        half_width_percent=100 * counted.half_width_fraction,
-        stock_tco2e_per_hectare=whole.mean,
-        discounted_stock_tco2e_per_hectare=whole.mean * counted.factor,
-        stock_tco2e=counted.undiscounted,
-        discounted_stock_tco2e=counted.discounted,
-        plots=whole.plots,
-        strata=len(whole.strata),
-    )
-
+RULES = StockRules(
+    carbon_fraction=CARBON_FRACTION,
+    below_ground_t_per_hectare=below_ground_t_per_hectare,
+    remaining=lambda u: Counted(1.0, u).factor,
+    roots="exp(-1.085 + 0.9256 ln b) per plot",
+    deduction="AR-TOOL14 part of the half-width",
+)
 
 METHODOLOGY = Methodology(
     key="ar-tool14",
@@ -156,5 +118,5 @@ METHODOLOGY = Methodology(
         "root_level": "plot",
         "root_slope": ROOT_SLOPE,
     },
-    stock=stock,
+    rules=RULES,
 )

@@ -1,45 +1,45 @@
 """A methodology: a versioned parameter set with functions; its hash goes into every report, to name the rules."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from eth_utils.crypto import keccak
 
 from oracles.methodologies.allometry import Allometry
+from oracles.methodologies.heights import HeightModel
+from oracles.methodologies.stocks import Covariate, Stock, StockRules, stock
 from oracles.readings import PlotVisit, Stratum
 
 Parameter = float | str | tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
-    """The standing stock of one campaign: what a project holds, and what of it the methodology lets it count.
-
-    Biomass is above ground, t dry matter per hectare; the half-width is that of the stock, relative, at 90 %; carbon
-    dioxide is that of whole trees, roots included.
-    """
-
-    above_ground_biomass_t_per_hectare: float
-    half_width_percent: float
-    stock_tco2e_per_hectare: float
-    discounted_stock_tco2e_per_hectare: float
-    stock_tco2e: float
-    discounted_stock_tco2e: float
-    plots: int
-    strata: int
-
-
-@dataclass(frozen=True, slots=True)
 class Methodology:
-    """What decides a figure besides the measurements: parameters, and `stock`, the function that applies them."""
+    """What decides a figure besides the measurements: parameters, and `rules`, the functions that apply them.
+
+    `verified` says whether the parameters were checked against the published text.
+    """
 
     key: str
     version: str
     title: str
     source: str
     parameters: Mapping[str, Parameter]
-    stock: Callable[[Sequence[PlotVisit], Sequence[Stratum], Allometry], Stock]
+    rules: StockRules
+    verified: bool = True
+
+    def stock(
+        self,
+        visits: Sequence[PlotVisit],
+        strata: Sequence[Stratum],
+        equation: Allometry,
+        *,
+        heights: HeightModel | None = None,
+        covariate: Covariate | None = None,
+    ) -> Stock:
+        """The standing stock of one campaign; see `oracles.methodologies.stocks.stock`."""
+        return stock(self.rules, visits, strata, equation, heights=heights, covariate=covariate)
 
     def digest(self, **choices: str) -> bytes:
         """The hash of key, version, parameters and of the choices made, such as the biomass equation."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
-from oracles.errors import InvalidReading, NothingMeasured, TooFewPlots
+from oracles.errors import InvalidReading, NothingMeasured, TooFewPlots, UselessCovariate
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +109,64 @@ def stratum_mean(sample: StratumSample) -> StratumMean:
     return StratumMean(sample.stratum, sample.area_hectares, n, mean, residuals / (n - 1) / n / mean_share**2)
 
 
+@dataclass(frozen=True, slots=True)
+class CovariateSample:
+    """What a cheap measurement, such as a raster, says of one stratum: of its plots, and of a much larger sample.
+
+    `at_plots` is in the order of the observations. `larger_size` counts the larger sample, which contains the plots.
+    """
+
+    at_plots: tuple[float, ...]
+    larger_mean: float
+    larger_size: int
+
+
+def double_sampled_mean(sample: StratumSample, covariate: CovariateSample) -> StratumMean:
+    """The mean of a stratum by double sampling with a covariate x, and its variance.
+
+    `b + β (x̄' − x̄)` with `β = ρ s_y / s_x`; the variance of the plots shrinks to `s² (1 − (1 − α) ρ²)`, α being the
+    plots as a part of the larger sample (CDM AR-TOOL14 v04.2, double sampling; Cochran 1977, section 12.6). A sample
+    of whole plots only. A covariate that does not vary says nothing and is refused.
+    """
+    observations = sample.observations
+    n = len(observations)
+    xs = covariate.at_plots
+    if len(xs) != n or n < 3 or covariate.larger_size < n or any(one.share != 1 for one in observations):
+        raise UselessCovariate(
+            sample.stratum,
+            f"样地 {n} 个、协变量 {len(xs)} 个、大样本 {covariate.larger_size} 个，不合双重抽样（至少 3 个整样地）",
+            f"{n} plots, {len(xs)} covariates and a larger sample of {covariate.larger_size} make no double sample"
+            " (of at least 3 whole plots)",
+        )
+    if not all(map(math.isfinite, (*xs, covariate.larger_mean))):
+        raise UselessCovariate(sample.stratum, "协变量不是有限的数", "a covariate is not finite")
+    plain = stratum_mean(sample)
+    mean_x = math.fsum(xs) / n
+    s_xx = math.fsum((x - mean_x) ** 2 for x in xs)
+    if s_xx == 0:
+        raise UselessCovariate(sample.stratum, "各样地的协变量都一样", "the covariate is the same on every plot")
+    s_yy = math.fsum((one.value - plain.mean) ** 2 for one in observations)
+    s_xy = math.fsum((x - mean_x) * (one.value - plain.mean) for x, one in zip(xs, observations, strict=True))
+    rho_squared = 0.0 if s_yy == 0 else min(s_xy**2 / (s_xx * s_yy), 1.0)
+    return StratumMean(
+        sample.stratum,
+        sample.area_hectares,
+        n,
+        plain.mean + s_xy / s_xx * (covariate.larger_mean - mean_x),
+        plain.variance_of_mean * (1 - (1 - n / covariate.larger_size) * rho_squared),
+    )
+
+
 def stratified_mean(samples: Sequence[StratumSample]) -> Estimate:
     """The mean over all strata, weighted by area: `Σ w b`, half-width `t · sqrt(Σ w² s²/n)`.
 
     CDM AR-TOOL14 v04.2, stratified random sampling; t two-sided 90 %, degrees of freedom = plots − strata.
     """
-    strata = tuple(stratum_mean(sample) for sample in samples)
+    return combine(tuple(stratum_mean(sample) for sample in samples))
+
+
+def combine(strata: tuple[StratumMean, ...]) -> Estimate:
+    """The mean over strata whose own means are known, however they were had."""
     area = math.fsum(stratum.area_hectares for stratum in strata)
     mean = math.fsum(stratum.area_hectares / area * stratum.mean for stratum in strata)
     variance = math.fsum((stratum.area_hectares / area) ** 2 * stratum.variance_of_mean for stratum in strata)

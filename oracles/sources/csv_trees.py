@@ -2,11 +2,14 @@
 
 Trees: `plot_id, stratum, plot_area_m2, species, dbh_cm, height_m, wood_density, above_ground_kg`, the last three
 optional as columns and as cells, and an optional `tree_id`. One row is one living tree. A plot without trees is one
-row with an empty `dbh_cm`: it counts, with zero. Strata: `stratum` and one of `area_ha`, `area_m2`, `area_mu`.
-Parcels: `parcel_id, stratum, holder` and one of the three areas. Holders: `holder, account`.
+row with an empty `dbh_cm`: it counts, with zero. A `tree_id` is good once in a plot; rows without one may be alike only
+where measuring so coarsely makes twins likely (`_refuse_repeated_rows`). Strata: `stratum` and one of `area_ha`,
+`area_m2`, `area_mu`. Parcels: `parcel_id, stratum, holder` and one of the three areas. Holders: `holder, account`.
 """
 
-from collections.abc import Container, Iterable
+import math
+from collections import Counter
+from collections.abc import Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -25,10 +28,12 @@ from oracles.errors import (
     UnknownReference,
 )
 from oracles.evidence import RawFile
+from oracles.methodologies.stocks import Covariate
 from oracles.readings import (
     ABOVE_GROUND_MASS,
     AREA,
     CANOPY_INDEX,
+    COVARIATE,
     DIAMETER,
     HEIGHT,
     PLOT_AREA,
@@ -39,24 +44,34 @@ from oracles.readings import (
     Parcel,
     PlotVisit,
     Stratum,
+    Tenure,
     Tree,
 )
 from oracles.sources.tables import Table, read_table
+from oracles.times import utc_seconds
 
 AREA_UNITS = {"area_ha": Fraction(SQUARE_METRES_PER_HECTARE), "area_m2": Fraction(1), "area_mu": SQUARE_METRES_PER_MU}
 """Square metres in one unit of each column an area may stand in."""
+
+TWINS_EXPECTED = 0.5
+"""Fewer twins than this expected by chance in a whole file, and a row that repeats another is taken for a mistake."""
+
+PASTED_ROWS = 10
+"""From so many different rows on, each repeated equally often, nobody believes in chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """One campaign: every plot visit, and the strata with their areas.
 
-    Every stratum has plots and every plot a stratum.
+    Every stratum has plots and every plot a stratum. `twins` counts the rows that repeat another and were taken for a
+    tree of their own.
     """
 
     file: str
     visits: tuple[PlotVisit, ...]
     strata: tuple[Stratum, ...]
+    twins: int = 0
 
     @property
     def trees(self) -> int:
@@ -74,7 +89,7 @@ def read_inventory(trees: RawFile, strata: RawFile) -> Inventory:
     )
     known = read_strata(strata)
     names = {stratum.name for stratum in known}
-    visits = _visits(table)
+    visits, twins = _visits(table)
     for visit in visits:
         if visit.stratum not in names:
             raise UnknownReference(
@@ -96,14 +111,14 @@ def read_inventory(trees: RawFile, strata: RawFile) -> Inventory:
                 column="stratum",
                 value=stratum.name,
             )
-    return Inventory(trees.name, visits, known)
+    return Inventory(trees.name, visits, known, twins)
 
 
 def read_strata(raw: RawFile) -> tuple[Stratum, ...]:
     """Reads the strata and their areas, exactly."""
     table = _strata_table(raw)
     names = table.text("stratum")
-    _refuse_repeats(table, "stratum", "这个分层出现了两次", "this stratum stands there twice")
+    table.refuse_repeats("stratum", "这个分层出现了两次", "this stratum stands there twice")
     return tuple(Stratum(name, area) for name, area in zip(names, _areas_m2(table), strict=True))
 
 
@@ -112,7 +127,7 @@ def read_parcels(raw: RawFile, *, strata: Container[str], holders: Container[str
     table = read_table(
         raw, zh="小班表", required=("parcel_id", "stratum", "holder"), optional=AREA_UNITS, stems=("area",)
     )
-    _refuse_repeats(table, "parcel_id", "这个小班出现了两次", "this parcel stands there twice")
+    table.refuse_repeats("parcel_id", "这个小班出现了两次", "this parcel stands there twice")
     cells = (table.text(column) for column in ("parcel_id", "stratum", "holder"))
     parcels = []
     for row, id_, stratum, holder, area_m2 in zip(table.rows, *cells, _areas_m2(table), strict=True):
@@ -137,7 +152,7 @@ def read_parcels(raw: RawFile, *, strata: Container[str], holders: Container[str
 def read_holders(raw: RawFile) -> dict[str, Holder]:
     """Reads who is paid and where. One account belongs to one holder, because it gets one leaf of the register."""
     table = read_table(raw, zh="持有人表", required=("holder", "account"))
-    _refuse_repeats(table, "holder", "这个持有人出现了两次", "this holder stands there twice")
+    table.refuse_repeats("holder", "这个持有人出现了两次", "this holder stands there twice")
     accounts = []
     for row, cell in zip(table.rows, table.text("account"), strict=True):
         if not is_address(cell) or not int(cell, 16):
@@ -166,15 +181,98 @@ def read_holders(raw: RawFile) -> dict[str, Holder]:
     return {name: Holder(name, account) for name, account in zip(table.text("holder"), accounts, strict=True)}
 
 
+def read_tenures(raw: RawFile, *, holders: Container[str]) -> tuple[Tenure, ...]:
+    """Reads who holds which share of a parcel and when: `parcel_id, holder, share, from, until`.
+
+    A share is a fraction such as `1/3` or a decimal such as `0.25`, exact. `from` and `until` are days in UTC, the
+    latter excluded; empty means since ever, and for ever.
+    """
+    table = read_table(raw, zh="权属表", required=("parcel_id", "holder", "share", "from", "until"))
+    tenures = []
+    cells = (table.text(column) for column in ("parcel_id", "holder", "share"))
+    for index, (parcel, holder, share) in enumerate(zip(*cells, strict=True)):
+        row = table.rows[index]
+        if holder not in holders:
+            raise UnknownReference(
+                f"小班 {parcel} 的持有人没有登记",
+                f"a holder of parcel {parcel} who is not listed",
+                file=raw.name,
+                row=row,
+                column="holder",
+                value=holder,
+            )
+        start, end = (
+            None if not table.columns[column][index] else utc_seconds(table.day(column, index))
+            for column in ("from", "until")
+        )
+        if start is not None and end is not None and start >= end:
+            raise Contradiction(
+                "持有期的终点不晚于起点",
+                "a tenure that ends before it begins",
+                file=raw.name,
+                row=row,
+                column="until",
+                value=table.columns["until"][index],
+            )
+        tenures.append(Tenure(parcel, holder, _share(table, index, share), start, end))
+    return tuple(tenures)
+
+
+def _share(table: Table, index: int, cell: str) -> Fraction:
+    try:
+        share = Fraction(cell)
+    except (ValueError, ZeroDivisionError):
+        share = Fraction(0)
+    if not (cell.isascii() and 0 < share <= 1):
+        raise OutOfRange(
+            "不是 0 与 1 之间的份额（写作 1/3 或 0.25）",
+            "not a share between 0 and 1 (write 1/3 or 0.25)",
+            file=table.name,
+            row=table.rows[index],
+            column="share",
+            value=cell,
+        )
+    return share
+
+
 def read_canopy(raw: RawFile) -> dict[str, tuple[float, float]]:
     """Reads a canopy index per parcel at both dates: `parcel_id, canopy_first, canopy_second`.
 
     Any scale will do on which twice the index is twice the biomass.
     """
     table = read_table(raw, zh="冠层指数表", required=("parcel_id", "canopy_first", "canopy_second"))
-    _refuse_repeats(table, "parcel_id", "这个小班出现了两次", "this parcel stands there twice")
+    table.refuse_repeats("parcel_id", "这个小班出现了两次", "this parcel stands there twice")
     first, second = table.numbers("canopy_first", CANOPY_INDEX), table.numbers("canopy_second", CANOPY_INDEX)
     return dict(zip(table.text("parcel_id"), zip(first, second, strict=True), strict=True))
+
+
+def read_covariate(raw: RawFile) -> Covariate:
+    """Reads a covariate of a large sample that contains the plots: `stratum, plot_id, covariate`, a row per place.
+
+    A place of the large sample that is no plot of the inventory has an empty `plot_id`.
+    """
+    table = read_table(raw, zh="协变量表", required=("stratum", "plot_id", "covariate"))
+    at_plots: dict[str, float] = {}
+    values: dict[str, list[float]] = {}
+    cells = zip(
+        table.rows, table.text("stratum"), table.columns["plot_id"], table.numbers("covariate", COVARIATE), strict=True
+    )
+    for row, stratum, plot, value in cells:
+        values.setdefault(stratum, []).append(value)
+        if plot in at_plots:
+            raise Contradiction(
+                "一个样地有两个协变量",
+                "a plot has two covariates",
+                file=raw.name,
+                row=row,
+                column="plot_id",
+                value=plot,
+            )
+        if plot:
+            at_plots[plot] = value
+    return Covariate(
+        raw.name, at_plots, {name: (math.fsum(listed) / len(listed), len(listed)) for name, listed in values.items()}
+    )
 
 
 def read_accounts(accounts: Iterable[str]) -> tuple[bytes, ...]:
@@ -189,12 +287,12 @@ def read_accounts(accounts: Iterable[str]) -> tuple[bytes, ...]:
     return parsed
 
 
-def _visits(table: Table) -> tuple[PlotVisit, ...]:
-    """The plot visits in the order in which the plots first appear."""
+def _visits(table: Table) -> tuple[tuple[PlotVisit, ...], int]:
+    """The plot visits in the order in which the plots first appear, and the number of twins among their trees."""
     plots = table.text("plot_id")
     strata = _strata_of_plots(table)
     areas = table.numbers("plot_area_m2", PLOT_AREA)
-    trees = _trees(table)
+    trees, twins = _trees(table)
     first: dict[str, int] = {}
     members: dict[str, list[Tree]] = {}
     empty: dict[str, int] = {}
@@ -233,14 +331,15 @@ def _visits(table: Table) -> tuple[PlotVisit, ...]:
                 column="dbh_cm",
                 value="",
             )
-    return tuple(
+    visits = tuple(
         PlotVisit(table.name, table.rows[index], plot, strata[index], areas[index], tuple(members.get(plot, ())))
         for plot, index in first.items()
     )
+    return visits, twins
 
 
-def _trees(table: Table) -> list[Tree | None]:
-    """A tree per row, or None for the row of an empty plot."""
+def _trees(table: Table) -> tuple[list[Tree | None], int]:
+    """A tree per row, or None for the row of an empty plot; and how many rows repeat another."""
     absent: list[str] = [""] * len(table)
     numbers: list[float | None] = [None] * len(table)
     species = table.text("species", may_be_empty=True)
@@ -250,7 +349,8 @@ def _trees(table: Table) -> list[Tree | None]:
     densities = table.optional_numbers("wood_density", WOOD_DENSITY) if "wood_density" in table else numbers
     masses = table.optional_numbers("above_ground_kg", ABOVE_GROUND_MASS) if "above_ground_kg" in table else numbers
     trees: list[Tree | None] = []
-    seen: dict[tuple[object, ...], int] = {}
+    seen: dict[tuple[str, str], int] = {}
+    unnamed: list[_Unnamed] = []
     plots = table.text("plot_id")
     for index, dbh_cm in enumerate(diameters):
         row, plot, id_ = table.rows[index], plots[index], ids[index]
@@ -268,22 +368,110 @@ def _trees(table: Table) -> list[Tree | None]:
                 )
             trees.append(None)
             continue
-        identity = (plot, id_) if id_ else (plot, None, dbh_cm, *measured)
-        if identity in seen:
+        if id_ and (plot, id_) in seen:
             raise DuplicateTree(
-                f"样地 {plot} 的树{f' {id_}' if id_ else ''}重复；若确是两棵同样的树，请用 tree_id 列区分",
-                f"tree{f' {id_}' if id_ else ''} of plot {plot} was recorded twice;"
+                f"样地 {plot} 的树 {id_} 重复",
+                f"tree {id_} of plot {plot} was recorded twice",
+                file=table.name,
+                row=row,
+                first_row=seen[plot, id_],
+                column="tree_id",
+                value=id_,
+            )
+        if id_:
+            seen[plot, id_] = row
+        else:
+            unnamed.append(_Unnamed(index, plot, (species[index], dbh_cm, *measured[1:])))
+        label = f"{plot}/{id_ or f'#{row}'} {species[index]}".strip()
+        trees.append(Tree(label, row, species[index], dbh_cm, heights[index], densities[index], masses[index]))
+    return trees, _refuse_repeated_rows(table, unnamed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unnamed:
+    """A tree without a `tree_id`: its record, its plot, and species, diameter, height, wood density and mass."""
+
+    index: int
+    plot: str
+    cells: tuple[str, float, float | None, float | None, float | None]
+
+
+def _refuse_repeated_rows(table: Table, trees: Sequence[_Unnamed]) -> int:
+    """Counts the rows that repeat another of their plot, where that can be chance; refuses them where it cannot.
+
+    Two trees measured to the centimetre and the metre are often alike, to the millimetre and the decimetre hardly
+    ever. So the file's own precision decides, by the number of twins that `_twins_expected` of it. Whatever is
+    expected, a plot or a file whose every row stands there equally often, twice or more, was pasted.
+    """
+    counts = Counter((tree.plot, tree.cells) for tree in trees)
+    twins = len(trees) - len(counts)
+    if not twins:
+        return 0
+    by_plot: dict[str, list[int]] = {}
+    for (plot, _), count in counts.items():
+        by_plot.setdefault(plot, []).append(count)
+    pasted = {plot for plot, times in by_plot.items() if len(times) >= PASTED_ROWS and math.gcd(*times) > 1}
+    if len(counts) >= PASTED_ROWS and math.gcd(*counts.values()) > 1:
+        pasted = set(by_plot)
+    expected = _twins_expected(list(counts))
+    if expected >= TWINS_EXPECTED and not pasted:
+        return twins
+    first: dict[tuple[Hashable, ...], int] = {}
+    for tree in trees:
+        key, row = (tree.plot, tree.cells), table.rows[tree.index]
+        if key in first and (tree.plot in pasted or not pasted):
+            why_zh, why_en = (
+                ("每一行都重复，像是粘贴了两次", "so was every other row, as if pasted twice")
+                if pasted
+                else (
+                    f"按本文件的精度，只应有 {expected:.2g} 对巧合",
+                    f"at the precision of this file {expected:.2g} such coincidences are expected",
+                )
+            )
+            raise DuplicateTree(
+                f"样地 {tree.plot} 的树重复，{why_zh}；若确是两棵同样的树，请用 tree_id 列区分",
+                f"a tree of plot {tree.plot} was recorded twice; {why_en};"
                 " if two trees are alike, tell them apart in a column tree_id",
                 file=table.name,
                 row=row,
-                first_row=seen[identity],
-                column="tree_id" if id_ else "dbh_cm",
-                value=id_ or table.columns["dbh_cm"][index],
+                first_row=first[key],
+                column="dbh_cm",
+                value=table.columns["dbh_cm"][tree.index],
             )
-        seen[identity] = row
-        label = f"{plot}/{id_ or f'#{row}'} {species[index]}".strip()
-        trees.append(Tree(label, row, species[index], dbh_cm, heights[index], densities[index], masses[index]))
-    return trees
+        first.setdefault(key, row)
+    raise AssertionError("a repeated row was counted but not found")
+
+
+def _twins_expected(
+    trees: Sequence[tuple[str, tuple[str, float, float | None, float | None, float | None]]],
+) -> float:
+    """How many pairs of different trees of one plot and species are expected to be alike in every cell.
+
+    Per species: the chance that two trees share the diameter × that they share the height × the number of pairs in one
+    plot. Wood density and mass count as further chances only where the cells before them do not decide them. Rows in
+    which different cells are empty cannot be alike, and are kept apart: where only some heights were measured, the
+    others are alike by their diameters. The chances are frequencies among the pairs of *different* rows, so that a
+    repeated row does not excuse itself.
+    """
+    kinds: dict[tuple[Hashable, ...], list[tuple[str, tuple[float | None, ...]]]] = {}
+    for plot, (name, *cells) in trees:
+        kinds.setdefault((name, *(cell is None for cell in cells)), []).append((plot, tuple(cells)))
+    expected = 0.0
+    for members in kinds.values():
+        pairs = math.comb(len(members), 2)
+        if not pairs:
+            continue
+        rows = [cells for _, cells in members]
+        chance = _pairs_alike(row[0] for row in rows) / pairs * _pairs_alike(row[1] for row in rows) / pairs
+        for column in (2, 3):
+            if len({row[: column + 1] for row in rows}) > len({row[:column] for row in rows}):
+                chance *= _pairs_alike(row[column] for row in rows) / pairs
+        expected += chance * _pairs_alike(plot for plot, _ in members)
+    return expected
+
+
+def _pairs_alike(values: Iterable[Hashable]) -> int:
+    return sum(math.comb(count, 2) for count in Counter(values).values())
 
 
 def _strata_of_plots(table: Table) -> list[str]:
@@ -322,11 +510,3 @@ def _areas_m2(table: Table) -> list[Fraction]:
         )
     column = given[0]
     return [Fraction(area) * AREA_UNITS[column] for area in table.decimals(column, AREA)]
-
-
-def _refuse_repeats(table: Table, column: str, zh: str, en: str) -> None:
-    first: dict[str, int] = {}
-    for row, cell in zip(table.rows, table.text(column), strict=True):
-        if cell in first:
-            raise Duplicate(zh, en, file=table.name, row=row, first_row=first[cell], column=column, value=cell)
-        first[cell] = row

@@ -1,4 +1,4 @@
-"""CSV files as columns of text with the place of every cell: a fault is named by file, row, column and value.
+"""CSV and Excel files as columns of text with the place of every cell: a fault is named by file, row, column and value.
 
 Rows count records from 1, the header being row 1: what a spreadsheet shows. Cells are trimmed; rows without any
 content are skipped. Everything is text until a reader asks for a number: an identifier such as `009` is never turned
@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final, Never
@@ -17,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from oracles.errors import (
+    Duplicate,
     EmptyFile,
     MissingColumn,
     MissingValue,
@@ -28,6 +30,7 @@ from oracles.errors import (
 )
 from oracles.evidence import RawFile
 from oracles.readings import Quantity
+from oracles.sources.workbooks import WORKBOOK, workbook_as_csv
 
 STEMS: Final = {
     "dbh": "dbh_cm",
@@ -105,6 +108,31 @@ class Table:
         """The cells of a column as whole numbers, none of them empty."""
         return [self._integer(index, column, cell) for index, cell in enumerate(self.text(column))]
 
+    def day(self, column: str, index: int) -> date:
+        """One cell as a day, written 2025-01-31."""
+        cell = self.columns[column][index]
+        try:
+            if len(cell) != len("2025-01-31"):
+                raise ValueError(cell)
+            return date.fromisoformat(cell)
+        except ValueError as failure:
+            raise OutOfRange(
+                "不是日期（写作 2025-01-31）",
+                "not a date (write 2025-01-31)",
+                file=self.name,
+                row=self.rows[index],
+                column=column,
+                value=cell,
+            ) from failure
+
+    def refuse_repeats(self, column: str, zh: str, en: str) -> None:
+        """Refuses a cell that stands in a column twice, with both rows."""
+        first: dict[str, int] = {}
+        for row, cell in zip(self.rows, self.text(column), strict=True):
+            if cell in first:
+                raise Duplicate(zh, en, file=self.name, row=row, first_row=first[cell], column=column, value=cell)
+            first[cell] = row
+
     def _decimal(self, index: int, column: str, quantity: Quantity, cell: str) -> Decimal:
         try:
             number = Decimal(cell)
@@ -149,11 +177,14 @@ def read_table(
     stems: Iterable[str] = (),
     missing: str = "",
 ) -> Table:
-    """Reads the named columns of a CSV file. Others are ignored, unless they are one of `stems` in an unknown unit.
+    """Reads the named columns of a CSV file, or of the first sheet of an Excel workbook.
 
-    `missing` is one more way in which this kind of file writes an empty cell, such as R's `NA`.
+    Others are ignored, unless they are one of `stems` in an unknown unit. `missing` is one more way in which this kind
+    of file writes an empty cell, such as R's `NA`.
     """
     required, optional = tuple(required), tuple(optional)
+    if raw.content.startswith(WORKBOOK):
+        raw = RawFile(raw.name, workbook_as_csv(raw))
     text = _decode(raw)
     records = _records(raw.name, text)
     frame = pl.read_csv(io.BytesIO(text), has_header=False, infer_schema=False).fill_null("")

@@ -1,13 +1,19 @@
 """People and things: accounts, a forest small enough to compute by hand, and the real inventory where it is at hand."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from eth_utils.crypto import keccak
+from web3.middleware import SignAndSendRawMiddlewareBuilder
 
+from ledger_service.chain.client import Chain, connect
+from ledger_service.chain.deployment import Deployment, Officers, deploy
+from ledger_service.chain.embedded import embedded_chain
+from ledger_service.domain.identifiers import bytes32_of
 from oracles.evidence import RawFile
+from tests.oracles.reporters import FEED, KEYS, NAMES, NOW, WINDOW
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -64,3 +70,23 @@ def strata_text() -> str:
 def raw() -> Callable[[str, str], RawFile]:
     """A file as it was delivered, without a disk."""
     return lambda name, text: RawFile(name, text.encode())
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Deployment]]:
+    """anvil with the protocol, one feed that needs two of three signers, and three signers in two groups."""
+    with embedded_chain(folder=tmp_path_factory.mktemp("chain"), timestamp=NOW, keep_state=False) as url:
+        w3 = connect(url)
+        for key in KEYS.values():
+            w3.provider.make_request("anvil_setBalance", [key.address, hex(10**24)])  # type: ignore[arg-type]
+        w3.middleware_onion.inject(SignAndSendRawMiddlewareBuilder.build(KEYS["deployer"]), layer=0)
+        committee = KEYS["committee"]
+        officers = Officers(committee.address, committee.address, committee.address, committee.address, 0)
+        deployment = deploy(w3, KEYS["deployer"].address, officers)
+        chain = Chain(connect(url), deployment)
+        oracle = chain.contract("MonitoringOracle").functions
+        rules = (2, 0b110, WINDOW, 20 * 366 * 86_400, 20 * 366 * 86_400, 0, bytes(32), 0, 10**15)
+        chain.send(oracle.configureFeed(bytes32_of(FEED), rules), committee)
+        for name, group in NAMES.items():
+            chain.send(oracle.addSigner(bytes32_of(FEED), KEYS[name].address, group), committee)
+        yield url, deployment

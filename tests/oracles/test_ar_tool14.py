@@ -26,12 +26,11 @@ from oracles.methodologies.ar_tool14 import (
     Counted,
     change_between_surveys,
     discount_of_half_width,
-    stock,
     tco2e_per_hectare,
 )
-from oracles.methodologies.methodology import Stock
 from oracles.methodologies.registry import methodology
 from oracles.methodologies.sampling import t_two_sided_90
+from oracles.methodologies.stocks import Stock
 from oracles.sources.csv_trees import read_inventory
 
 DIGEST = "2701e0fb640350036eaaef28be89eb1135607fd49340f66f31a8eca8c7681bce"
@@ -40,7 +39,7 @@ HEADER = "plot_id,stratum,plot_area_m2,species,dbh_cm,height_m,wood_density,abov
 
 def stock_of(trees: str, strata: str) -> Stock:
     inventory = read_inventory(RawFile("trees.csv", trees.encode()), RawFile("strata.csv", strata.encode()))
-    return stock(inventory.visits, inventory.strata, chave2014_eq4)
+    return METHODOLOGY.stock(inventory.visits, inventory.strata, chave2014_eq4)
 
 
 # --- Refusals ------------------------------------------------------------------------------------

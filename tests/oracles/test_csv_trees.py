@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from random import Random
 
 import pytest
 
@@ -135,6 +136,59 @@ def test_an_exact_repetition_of_a_tree_is_refused_with_both_rows() -> None:
     assert isinstance(error, DuplicateTree)
     assert error.first_row == 2
     assert "tree_id" in str(error)
+
+
+def coarse_inventory(plots: int, *, per_plot: int = 30, decimals: int = 0, seed: int = 5) -> list[str]:
+    """Rows of a natural-looking inventory, measured to so many decimals."""
+    random = Random(seed)
+    rows = []
+    for plot in range(plots):
+        for _ in range(per_plot):
+            dbh = 8 + 30 * random.random() ** 2
+            height = 3 + 0.5 * dbh + 3 * random.random()
+            rows.append(f"P{plot},pine,400,Pinus,{dbh:.{decimals}f},{height:.{decimals}f},0.45")
+    return rows
+
+
+def test_genuine_twins_of_a_coarse_inventory_are_accepted_and_counted() -> None:
+    rows = coarse_inventory(100)
+    twins = len(rows) - len(set(rows))
+    assert twins > 50
+    inventory = read(HEADER + "\n".join(rows))
+    assert (inventory.trees, inventory.twins) == (3_000, twins)
+
+
+def test_a_repeated_line_of_a_fine_inventory_is_refused_however_long_it_is() -> None:
+    rows = coarse_inventory(20, per_plot=10, decimals=2)
+    assert read(HEADER + "\n".join(rows)).twins == 0
+    error = refusal(DuplicateTree, HEADER + "\n".join([*rows, rows[7]]))
+    assert (error.row, error.value) == (202, rows[7].split(",")[4])
+    assert "coincidences are expected" in str(error)
+
+
+def test_a_repeated_line_does_not_excuse_itself() -> None:
+    """However often it stands there, it counts once when the precision of the file is estimated."""
+    refusal(DuplicateTree, HEADER + "P1,pine,400,Pinus,20,15,0.45\n" * 30 + "P1,pine,400,Pinus,21,14,0.45\n")
+
+
+def test_a_mass_computed_from_the_other_cells_does_not_make_twins_less_likely() -> None:
+    header = HEADER.replace("wood_density", "above_ground_kg")
+    rows = [
+        f"{row.rsplit(',', 1)[0]},{0.05 * float(row.split(',')[4]) ** 2 * float(row.split(',')[5]):.3f}"
+        for row in coarse_inventory(100)
+    ]
+    assert read(header + "\n".join(rows)).twins > 50
+
+
+def test_a_plot_or_a_file_that_was_pasted_twice_is_refused_however_coarse() -> None:
+    rows = coarse_inventory(100)
+    plot = list(dict.fromkeys(row for row in rows if row.startswith("P7,")))
+    others = [row for row in rows if not row.startswith("P7,")]
+    error = refusal(DuplicateTree, HEADER + "\n".join(others + plot + plot))
+    assert "P7" in str(error)
+    assert "pasted twice" in str(error)
+    small = coarse_inventory(100, per_plot=4)
+    assert "pasted twice" in str(refusal(DuplicateTree, HEADER + "\n".join(small + small)))
 
 
 def test_twins_are_told_apart_by_tree_id_and_a_tree_id_is_good_once() -> None:

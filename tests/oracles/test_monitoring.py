@@ -1,5 +1,6 @@
 """One monitoring period: what keeps it from being issued, then what is issued and where it comes from."""
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,11 +18,12 @@ from oracles.errors import (
     TooFewPlots,
     UnknownReference,
 )
-from oracles.evidence import evidence_root
+from oracles.evidence import RawFile, evidence_root
 from oracles.methodologies.ar_tool14 import tco2e_per_hectare
 from oracles.monitoring import Monitoring, monitor_csv, monitor_fia
 from oracles.periods import PlotChange, VisitFigure, assemble
 from oracles.readings import Holder, Parcel
+from oracles.sources.parcels import read_parcel_shapes
 
 HEADER = "plot_id,stratum,plot_area_m2,tree_id,species,dbh_cm,height_m,wood_density,above_ground_kg\n"
 START, END = 1_593_561_600, 1_751_328_000
@@ -57,8 +59,9 @@ def period(csv_file: Callable[[str, str], Path]) -> Callable[..., Monitoring]:
             "holders": HOLDERS,
         }
         files = {name: csv_file(f"{name}.csv", str(other.pop(name, text))) for name, text in texts.items()}
-        if "canopy" in other:
-            files["canopy"] = csv_file("canopy.csv", str(other.pop("canopy")))
+        for name in ("canopy", "tenures"):
+            if name in other:
+                files[name] = csv_file(f"{name}.csv", str(other.pop(name)))
         settings = {"subject": "pool-1", "period_start": START, "period_end": END, **other}
         return monitor_csv(**files, **settings)  # type: ignore[arg-type]
 
@@ -400,3 +403,45 @@ def _with_half_width(monitoring: Monitoring, u: float) -> Monitoring:
         methodology_digest=monitoring.methodology_digest,
         notes=(),
     )
+
+
+def test_a_parcel_that_changed_hands_is_shared_by_time_and_walks_back_to_its_plots(
+    period: Callable[..., Monitoring],
+) -> None:
+    tenures = "parcel_id,holder,share,from,until\nA,coop-01,1,,2022-01-01\nA,hh-0001,1/2,2022-01-01,\n"
+    shared = period(tenures=tenures + "A,hh-0002,0.5,2022-01-01,\n")
+    plain = period()
+    assert shared.credited_kg == plain.credited_kg
+    (origin,) = (step for step in shared.origin("hh-0002") if step.parcel.parcel == "A")
+    part = (END - 1_640_995_200) / (END - START) / 2
+    assert origin.credited_kg == pytest.approx(origin.parcel.credited_kg * part, abs=1)
+    assert "tenures/tenures.csv" in [file.name for file in shared.evidence]
+
+
+def test_parcels_may_be_shapes_whose_areas_are_those_of_their_strata(period: Callable[..., Monitoring]) -> None:
+    """Four squares; the strata have the areas that the shapes have on the ellipsoid."""
+    rows = [("A", "pine", "coop-01", 0), ("B", "pine", "hh-0001", 1)]
+    rows += [("C", "oak", "hh-0002", 2), ("D", "oak", "coop-01", 3)]
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"parcel_id": id_, "stratum": stratum, "holder": holder},
+            "geometry": {
+                "type": "Polygon",
+                "coordinates": [
+                    [[102 + 0.01 * (column + x), 25 + 0.01 * y] for x, y in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))]
+                ],
+            },
+        }
+        for id_, stratum, holder, column in rows
+    ]
+    shapes = json.dumps({"type": "FeatureCollection", "features": features})
+    with pytest.raises(Contradiction, match="add up to"):
+        period(parcels=shapes)
+    measured = read_parcel_shapes(
+        RawFile("p.geojson", shapes.encode()), strata={"pine", "oak"}, holders={"coop-01", "hh-0001", "hh-0002"}
+    )
+    area = measured[0].parcel.area_m2
+    monitored = period(parcels=shapes, strata=f"stratum,area_m2\npine,{2 * area}\noak,{2 * area}\n")
+    assert [parcel.area_m2 for parcel in monitored.parcels] == [area] * 4
+    assert sum(leaf.weight for leaf in monitored.holders) == monitored.credited_kg > 0

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracles.errors import InvalidReading, NothingMeasured, TooFewPlots
+from oracles.errors import InvalidReading, NothingMeasured, TooFewPlots, UselessCovariate
 from oracles.methodologies.sampling import (
+    CovariateSample,
     Observation,
     StratumSample,
+    double_sampled_mean,
     stratified_mean,
     stratum_mean,
     t_two_sided_90,
@@ -111,3 +113,43 @@ def test_one_stratum_does_not_care_how_large_it_is(values: list[float], area: fl
     small, large = stratified_mean([sample(values)]), stratified_mean([sample(values, area=area)])
     assert large.mean == pytest.approx(small.mean)
     assert large.half_width == pytest.approx(small.half_width)
+
+
+# --- Double sampling ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "covariate",
+    [
+        CovariateSample((1.0, 1.0, 1.0), 2.0, 30),
+        CovariateSample((1.0, 2.0), 2.0, 30),
+        CovariateSample((1.0, 2.0, 3.0), 2.0, 2),
+        CovariateSample((1.0, 2.0, math.nan), 2.0, 30),
+        CovariateSample((1.0, 2.0, 3.0), math.inf, 30),
+    ],
+)
+def test_a_covariate_that_says_nothing_is_refused(covariate: CovariateSample) -> None:
+    with pytest.raises(UselessCovariate, match="pine"):
+        double_sampled_mean(sample([1.0, 2.0, 3.0]), covariate)
+
+
+def test_double_sampling_by_hand() -> None:
+    """x = 1, 2, 3; y = 10, 14, 12: β = 1, ρ² = 1/4, x̄' = 2.5, α = 3/12: mean 12.5, variance 4/3 · (1 − 3/4 · 1/4)."""
+    mean = double_sampled_mean(sample([10.0, 14.0, 12.0]), CovariateSample((1.0, 2.0, 3.0), 2.5, 12))
+    assert mean.mean == pytest.approx(12.5)
+    assert mean.variance_of_mean == pytest.approx(4 / 3 * (1 - 0.75 * 0.25))
+
+
+def test_a_covariate_of_the_plots_alone_adds_nothing() -> None:
+    values = [10.0, 14.0, 12.0, 17.0]
+    plain, double = (
+        stratum_mean(sample(values)),
+        double_sampled_mean(sample(values), CovariateSample((1.0, 2.0, 3.0, 4.0), 2.5, 4)),
+    )
+    assert (double.mean, double.variance_of_mean) == pytest.approx((plain.mean, plain.variance_of_mean))
+
+
+def test_a_perfect_covariate_of_everything_leaves_next_to_no_variance() -> None:
+    double = double_sampled_mean(sample([2.0, 4.0, 6.0]), CovariateSample((1.0, 2.0, 3.0), 5.0, 1_000_000))
+    assert double.mean == pytest.approx(10)
+    assert double.variance_of_mean == pytest.approx(0, abs=1e-5)

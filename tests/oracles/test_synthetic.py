@@ -88,4 +88,4 @@ def test_everything_credited_belongs_to_somebody(monitored: Monitoring) -> None:
     assert sum(leaf.weight for leaf in monitored.holders) == monitored.credited_kg
     assert sum(parcel.credited_kg for parcel in monitored.parcels) == monitored.credited_kg
     for leaf in monitored.holders[:10]:
-        assert sum(step.parcel.credited_kg for step in monitored.origin(leaf.holder)) == leaf.weight
+        assert sum(step.credited_kg for step in monitored.origin(leaf.holder)) == leaf.weight

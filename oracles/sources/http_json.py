@@ -1,0 +1,89 @@
+"""Monitoring data from a service over HTTP: fetched with patience, hashed as they came, numbers exact."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import numpy as np
+
+from oracles.errors import SourceUnavailable
+from oracles.evidence import RawFile
+
+MOST_BYTES = 50_000_000
+MOST_DEPTH = 100
+"""Python's own parser crashes on brackets that nest without end, if some library has raised the recursion limit."""
+ATTEMPTS = 5
+FIRST_WAIT_SECONDS = 0.5
+MOST_WAIT_SECONDS = 60.0
+RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Answers that may be better later."""
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_OPENING, _CLOSING = (np.frombuffer(brackets, dtype=np.uint8) for brackets in (b"[{", b"]}"))
+
+
+def fetch_json(
+    url: str,
+    *,
+    name: str,
+    client: httpx.Client,
+    sleep: Callable[[float], None] = time.sleep,
+    attempts: int = ATTEMPTS,
+) -> tuple[RawFile, Any]:
+    """Fetches a JSON document: the bytes as evidence under `name`, and the content, numbers as `Decimal`.
+
+    A server that is busy, or does not answer, is asked again after half a second, then twice as long each time, or
+    when it says (`Retry-After`). Any other refusal is final. Nothing partial is ever returned.
+    """
+    reason = ""
+    for attempt in range(attempts):
+        wait = min(FIRST_WAIT_SECONDS * 2**attempt, MOST_WAIT_SECONDS)
+        try:
+            with client.stream("GET", url) as answer:
+                if answer.status_code == httpx.codes.OK:
+                    return _parsed(url, name, _body(url, answer))
+                reason = f"HTTP {answer.status_code}"
+                if answer.status_code not in RETRIED:
+                    raise SourceUnavailable(url, reason)
+                wait = _retry_after(answer, wait)
+        except httpx.TransportError as failure:
+            reason = type(failure).__name__
+        if attempt < attempts - 1:
+            sleep(wait)
+    raise SourceUnavailable(url, f"{reason}, {attempts} ×")
+
+
+def _body(url: str, answer: httpx.Response) -> bytes:
+    """The whole body; a connection that breaks off raises, so that half a document is never taken for one."""
+    body = bytearray()
+    for chunk in answer.iter_bytes():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise SourceUnavailable(url, f"> {MOST_BYTES:,} bytes")
+    return bytes(body)
+
+
+def _retry_after(answer: httpx.Response, otherwise: float) -> float:
+    header = answer.headers.get("retry-after", "")
+    return min(float(header), MOST_WAIT_SECONDS) if header.isascii() and header.isdigit() else otherwise
+
+
+def _parsed(url: str, name: str, body: bytes) -> tuple[RawFile, Any]:
+    outside = _STRING.sub(b"", body)
+    brackets = np.frombuffer(outside, dtype=np.uint8)
+    depth = np.cumsum(np.isin(brackets, _OPENING).astype(np.int64) - np.isin(brackets, _CLOSING))
+    if len(depth) and int(depth.max()) > MOST_DEPTH:
+        raise SourceUnavailable(url, f"not JSON that nests less than {MOST_DEPTH} deep")
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    try:
+        content = json.loads(body, parse_float=Decimal, parse_int=Decimal, parse_constant=refuse)
+    except (ValueError, RecursionError) as failure:
+        raise SourceUnavailable(url, "not JSON") from failure
+    return RawFile(name, body), content

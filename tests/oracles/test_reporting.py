@@ -1,0 +1,457 @@
+"""Reporters on a real chain: refusals, kills at every step, three processes of which one lies."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from click.testing import Result as Ran
+from eth_account.messages import encode_typed_data
+from typer.testing import CliRunner
+
+from ledger_service.chain.carrier import Carrier, NotMined
+from ledger_service.chain.client import Chain, Refused, connect
+from ledger_service.chain.deployment import Deployment
+from oracles.commands import app
+from oracles.errors import (
+    InvalidParameters,
+    MissingFile,
+    NothingToReport,
+    SignerError,
+    StateInUse,
+    WouldEquivocate,
+)
+from oracles.evidence import merkle_root
+from oracles.keys import create_keystore
+from oracles.reporting import open_signer, read_settings, reporter_at
+from oracles.reports import Report, oracle_domain
+from oracles.signers import LocalSigner, RemoteSigner
+from oracles.sources.synthetic import write_county
+from tests.oracles.reporters import FEED, KEYS, WINDOW
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Died(BaseException):
+    """A process that is killed; nothing catches it."""
+
+
+@pytest.fixture
+def chain(node: tuple[str, Deployment]) -> Iterator[Chain]:
+    """The chain as it was: what a test does there is undone."""
+    chain = Chain(connect(node[0]), node[1])
+    snapshot = chain.w3.provider.make_request("evm_snapshot", [])["result"]  # type: ignore[arg-type]
+    yield chain
+    chain.w3.provider.make_request("anvil_setAutomine", [True])  # type: ignore[arg-type]
+    chain.w3.provider.make_request("evm_revert", [snapshot])  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def county(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The files of a small generated county."""
+    accounts = [f"0x{number:040x}" for number in range(1, 41)]
+    files = write_county(tmp_path_factory.mktemp("county"), seed=5, accounts=accounts, parcels=60, plots=60)
+    return {
+        "first_trees": files.first_trees,
+        "second_trees": files.second_trees,
+        "strata": files.strata,
+        "parcels": files.parcels,
+        "holders": files.holders,
+    }
+
+
+@pytest.fixture
+def make(tmp_path: Path, node: tuple[str, Deployment], county: dict[str, Path]) -> Callable[..., Path]:
+    """Writes a reporter's settings, keystore and passphrase; `files` replaces some of the county's."""
+    node[1].save(tmp_path / "deployment.json")
+
+    def write(name: str, *, files: dict[str, Path] | None = None, extra: str = "", head: str = "") -> Path:
+        keystore, passphrase = tmp_path / f"{name}.json", tmp_path / f"{name}.passphrase"
+        if not keystore.exists():
+            passphrase.write_text("correct horse\n", "utf-8")
+            create_keystore(keystore, KEYS[name], passphrase="correct horse", fast=True)
+        listed = "\n".join(f'{role} = "{path}"' for role, path in {**county, **(files or {})}.items())
+        settings = tmp_path / f"{name}.toml"
+        settings.write_text(
+            f'chain = "{node[0]}"\ndeployment = "deployment.json"\nkeystore = "{name}.json"\n'
+            f'passphrase_file = "{name}.passphrase"\nstate = "{name}-state"\n{head}'
+            f'[[rounds]]\nfeed = "{FEED}"\nkind = "carbon"\nsubject = "pool-1"\n'
+            f"period_start = 2020-07-01\nperiod_end = 2025-07-01\n{extra}[rounds.files]\n{listed}\n",
+            "utf-8",
+        )
+        return settings
+
+    return write
+
+
+def exaggerated(county: dict[str, Path], folder: Path) -> Path:
+    """The second tally sheet with every diameter a tenth larger: a lie."""
+    header, *rows = county["second_trees"].read_text("utf-8").splitlines()
+    column = header.split(",").index("dbh_cm")
+    lied = []
+    for row in rows:
+        cells = row.split(",")
+        if cells[column]:
+            cells[column] = f"{float(cells[column]) * 1.1:.1f}"
+        lied.append(",".join(cells))
+    path = folder / "lie" / county["second_trees"].name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join([header, *lied]) + "\n", "utf-8")
+    return path
+
+
+def working(settings: Path, **more: Any) -> Any:
+    read = read_settings(settings)
+    return reporter_at(read, open_signer(read, lambda _: "no"), **more)
+
+
+def reports_of(chain: Chain, name: str) -> list[Any]:
+    event = chain.contract("MonitoringOracle").events.Reported()
+    return list(
+        event.get_logs(from_block=chain.deployment.first_block, argument_filters={"signer": KEYS[name].address})
+    )
+
+
+def run_command(*arguments: object) -> Ran:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+# --- Settings and signers -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("chain = ", "chains = ", "unknown setting chains"),
+        ('keystore = "operator-1.json"\n', "", "either keystore"),
+        ('kind = "carbon"', 'kind = "magic"', "no computation magic"),
+        ('state = "operator-1-state"', "state = 3", "state must be text"),
+        ("[[rounds]]", "[[rounds]]\nvalid_days = 0", "valid_days"),
+        ("[[rounds]]", "[[rounds", "not TOML"),
+    ],
+)
+def test_settings_that_cannot_be_right_are_refused(make: Callable[..., Path], old: str, new: str, message: str) -> None:
+    path = make("operator-1")
+    path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+    with pytest.raises(InvalidParameters, match=message):
+        read_settings(path)
+
+
+def test_missing_settings_are_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match=r"nowhere\.toml"):
+        read_settings(tmp_path / "nowhere.toml")
+
+
+def test_a_passphrase_may_be_typed(make: Callable[..., Path]) -> None:
+    settings = replace(read_settings(make("operator-1")), passphrase_file=None)
+    assert open_signer(settings, lambda _: "correct horse").address == KEYS["operator-1"].address
+
+
+class Remote(BaseHTTPRequestHandler):
+    """A signer elsewhere, as Clef answers; `wrong` makes it sign with another key."""
+
+    key = KEYS["operator-1"]
+    broken: str | None = None
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        (*_, content) = request["params"]
+        if self.broken:
+            answer: dict[str, Any] = json.loads(self.broken)
+        elif request["method"] == "eth_signTypedData_v4":
+            answer = {"result": self.key.sign_message(encode_typed_data(full_message=content)).signature.to_0x_hex()}
+        else:
+            fields = {name: value for name, value in content.items() if name != "from"}
+            answer = {"result": {"raw": self.key.sign_transaction(fields).raw_transaction.to_0x_hex()}}
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def remote() -> Iterator[tuple[str, type[Remote]]]:
+    handler = type("Handler", (Remote,), {})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", handler
+        server.shutdown()
+        thread.join()
+
+
+def test_a_remote_signer_reports_like_a_key_at_hand(
+    make: Callable[..., Path], chain: Chain, remote: tuple[str, type[Remote]]
+) -> None:
+    settings = read_settings(make("operator-1"))
+    with reporter_at(settings, RemoteSigner(remote[0], KEYS["operator-1"].address)) as reporter:
+        assert reporter.report(settings.rounds[0]).seq == 1
+    assert len(reports_of(chain, "operator-1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (None, "not of 0x"),
+        ('{"error": "denied by the person"}', "refuses to sign: denied"),
+        ('{"result": "0xzz"}', "not hex"),
+        ('{"result": "0x00"}', "not of 0x"),
+        ("[]", "refuses to sign"),
+    ],
+)
+def test_a_remote_signer_that_signs_something_else_is_refused(
+    make: Callable[..., Path], chain: Chain, remote: tuple[str, type[Remote]], answer: str | None, message: str
+) -> None:
+    remote[1].broken = answer
+    settings = read_settings(make("operator-1"))
+    with reporter_at(settings, LocalSigner(KEYS["operator-1"])) as reporter:
+        reporter.report(settings.rounds[0])
+    (sent,) = reports_of(chain, "operator-1")
+    report = Report(*sent["args"]["report"].values())
+    domain = oracle_domain(chain_id=chain.chain_id, verifying_contract=reporter.oracle.address)
+    with pytest.raises(SignerError, match=message):
+        RemoteSigner(remote[0], KEYS["verifier"].address).sign_report(report, domain)
+
+
+def test_a_signer_that_does_not_answer_is_said_to() -> None:
+    with pytest.raises(SignerError, match="does not answer"):
+        RemoteSigner("http://127.0.0.1:9", KEYS["verifier"].address).sign_transaction({"nonce": 1})
+
+
+# --- One reporter ---------------------------------------------------------------------------------
+
+
+def test_a_round_is_reported_once_however_often_it_is_asked(make: Callable[..., Path], chain: Chain) -> None:
+    with working(make("operator-1")) as reporter:
+        first, second = (reporter.report(reporter.settings.rounds[0]) for _ in range(2))
+    assert (first.was_there, second.was_there) == (False, True)
+    assert first.result == second.result
+    assert [log["args"]["report"]["seq"] for log in reports_of(chain, "operator-1")] == [1]
+
+
+def test_a_lost_state_folder_does_not_make_a_second_report(make: Callable[..., Path], chain: Chain) -> None:
+    settings = make("operator-1")
+    with working(settings) as reporter:
+        reporter.report(reporter.settings.rounds[0])
+    elsewhere = replace(read_settings(settings), state=settings.parent / "new-state")
+    with reporter_at(elsewhere, LocalSigner(KEYS["operator-1"])) as reporter:
+        assert reporter.report(elsewhere.rounds[0]).was_there
+    assert len(reports_of(chain, "operator-1")) == 1
+
+
+STEPS = ("bundle written", "journal written", "broadcast", "journal cleared", "anchored", "outbox written", "reported")
+
+
+@pytest.mark.parametrize("occurrence", [1, 2])
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_any_step_and_started_again_there_is_no_double_and_no_gap(
+    make: Callable[..., Path], chain: Chain, step: str, occurrence: int
+) -> None:
+    settings, seen = make("operator-1"), [0]
+
+    def kill(done: str) -> None:
+        seen[0] += done == step
+        if done == step and seen[0] == occurrence:
+            raise Died
+
+    try:
+        with working(settings, on_step=kill) as reporter:
+            reporter.report(reporter.settings.rounds[0])
+    except Died:
+        pass
+    with working(settings) as reporter:
+        outcome = reporter.report(reporter.settings.rounds[0])
+        assert reporter.carrier.in_flight() is None
+    assert [log["args"]["report"]["seq"] for log in reports_of(chain, "operator-1")] == [1]
+    assert outcome.seq == 1
+
+
+def test_another_result_for_a_signed_round_is_never_signed(
+    make: Callable[..., Path], chain: Chain, county: dict[str, Path], tmp_path: Path
+) -> None:
+    def kill(done: str) -> None:
+        if done == "outbox written":
+            raise Died
+
+    with pytest.raises(Died), working(make("operator-1"), on_step=kill) as reporter:
+        reporter.report(reporter.settings.rounds[0])
+    changed = make("operator-1", files={"second_trees": exaggerated(county, tmp_path)})
+    with working(changed) as reporter, pytest.raises(WouldEquivocate):
+        reporter.report(reporter.settings.rounds[0])
+    with working(make("operator-1")) as reporter:
+        reporter.report(reporter.settings.rounds[0])
+    changed = make("operator-1", files={"second_trees": exaggerated(county, tmp_path)})
+    lost = replace(read_settings(changed), state=tmp_path / "new-state")
+    with reporter_at(lost, LocalSigner(KEYS["operator-1"])) as reporter, pytest.raises(WouldEquivocate):
+        reporter.report(lost.rounds[0])
+    assert len(reports_of(chain, "operator-1")) == 1
+
+
+def test_a_period_that_issues_nothing_is_not_reported(
+    make: Callable[..., Path], chain: Chain, county: dict[str, Path]
+) -> None:
+    """The same trees at both visits, shrunk a little: a reversal."""
+    with (
+        working(
+            make("operator-1", files={"second_trees": county["first_trees"], "first_trees": county["second_trees"]})
+        ) as reporter,
+        pytest.raises(NothingToReport, match="逆转"),
+    ):
+        reporter.report(reporter.settings.rounds[0])
+    assert reports_of(chain, "operator-1") == []
+
+
+@pytest.mark.usefixtures("chain")
+def test_a_stranger_is_refused_by_the_contract(make: Callable[..., Path]) -> None:
+    settings = read_settings(make("operator-1"))
+    with reporter_at(settings, LocalSigner(KEYS["committee"])) as reporter, pytest.raises(Refused) as refused:
+        reporter.report(settings.rounds[0])
+    assert refused.value.name == "UnknownSigner"
+
+
+def test_two_processes_in_one_folder_are_refused(make: Callable[..., Path]) -> None:
+    settings = make("operator-1")
+    with working(settings), pytest.raises(StateInUse), working(settings):
+        pass
+
+
+def test_a_transaction_that_waits_is_sent_again_with_a_higher_fee(chain: Chain, tmp_path: Path) -> None:
+    """Nothing is mined: the fee rises by a quarter each time. When blocks come again, it is mined once."""
+    request = chain.w3.provider.make_request
+    request("evm_setAutomine", [False])  # type: ignore[arg-type]
+    carrier = Carrier(
+        chain, LocalSigner(KEYS["operator-1"]), tmp_path / "flight.json", patience_seconds=0.1, attempts=3
+    )
+    anchor = chain.contract("MonitoringOracle").functions.anchor
+    with pytest.raises(NotMined):
+        carrier.send(anchor(b"\x07" * 32))
+    flight = carrier.in_flight()
+    assert flight is not None
+    assert len(flight["sent"]) == 3
+    assert flight["maxPriorityFeePerGas"] > 1.5 * 10**9
+    request("evm_setAutomine", [True])  # type: ignore[arg-type]
+    request("evm_mine", [])  # type: ignore[arg-type]
+    again = Carrier(chain, LocalSigner(KEYS["operator-1"]), tmp_path / "flight.json", patience_seconds=5)
+    receipt = again.settle()
+    assert receipt is not None
+    assert receipt["status"] == 1
+    assert again.settle() is None
+    again.send(anchor(b"\x08" * 32))
+    assert chain.w3.eth.get_transaction_count(KEYS["operator-1"].address) == flight["nonce"] + 2
+
+
+def test_evidence_of_a_day_is_anchored_once(make: Callable[..., Path], chain: Chain, tmp_path: Path) -> None:
+    settings = make("operator-1", head='evidence = "evidence"\n')
+    refused = run_command("anchor", "--settings", settings, "--day", "2025-06-30")
+    assert refused.exit_code == 2
+    assert "no such folder" in refused.stderr
+    assert "not a day" in run_command("anchor", "--settings", settings, "--day", "yesterday").stderr
+    (tmp_path / "evidence" / "2025-06-30" / "sensors").mkdir(parents=True)
+    (tmp_path / "evidence" / "2025-06-30" / "sensors" / "a.frames").write_bytes(b"one\ntwo\n")
+    first = run_command("anchor", "--settings", settings, "--day", "2025-06-30")
+    assert first.exit_code == 0, first.stderr
+    assert "anchored" in first.stdout
+    root = bytes.fromhex(first.stdout.split()[0][2:])
+    content = b"2025-06-30/sensors/a.frames\x00" + hashlib.sha256(b"one\ntwo\n").digest()
+    lines = b"2025-06-30/sensors/a.frames#rows\x00" + merkle_root([b"one", b"two"])
+    assert root == merkle_root([content, lines])
+    assert chain.call(chain.contract("MonitoringOracle").functions.anchoredAt(root)) > 0
+    assert "was anchored already" in run_command("anchor", "--settings", settings, "--day", "2025-06-30").stdout
+
+
+def test_a_bundle_of_a_report_is_reproduced_and_proves_its_lines(
+    make: Callable[..., Path], chain: Chain, tmp_path: Path
+) -> None:
+    settings = make("operator-1")
+    reported = json.loads(run_command("report", "--settings", settings, "--json").stdout)[0]
+    (sent,) = reports_of(chain, "operator-1")
+    root = sent["args"]["report"]["evidenceRoot"].hex()
+    (bundle,) = (tmp_path / "operator-1-state" / "bundles").glob("*.tar")
+    again = run_command("reproduce", bundle, "--root", f"0x{root}", "--json")
+    assert again.exit_code == 0, again.stderr
+    assert json.loads(again.stdout)["digest"] == reported["digest"]
+    assert run_command("reproduce", bundle, "--root", "0x" + "11" * 32).exit_code == 2
+    proof = run_command("prove", bundle, "--file", "second_trees/trees-2025.csv", "--line", 5)
+    (tmp_path / "proof.json").write_text(proof.stdout, "utf-8")
+    assert "holds" in run_command("verify", tmp_path / "proof.json", "--root", root).stdout
+    assert "does not hold" in run_command("verify", tmp_path / "proof.json", "--root", "11" * 32).stderr
+    assert "not 32 bytes" in run_command("verify", tmp_path / "proof.json", "--root", "0x11").stderr
+    status = run_command("status", "--settings", settings)
+    assert "last seq 1" in status.stdout
+
+
+# --- Three processes, one of them lying -----------------------------------------------------------
+
+
+def process(*arguments: object, **more: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "oracles", *map(str, arguments)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
+
+
+def test_of_three_reporters_one_lies_and_the_books_never_see_it(
+    make: Callable[..., Path], chain: Chain, county: dict[str, Path], tmp_path: Path
+) -> None:
+    liar = make("operator-1", files={"second_trees": exaggerated(county, tmp_path)})
+    honest = [make("operator-2"), make("verifier")]
+    started = [process("report", "--settings", settings, "--json") for settings in (liar, *honest)]
+    answers = []
+    for one in started:
+        out, err = one.communicate(timeout=120)
+        assert one.returncode == 0, err
+        answers.append(json.loads(out)[0])
+    lie, truth, same = answers
+    assert truth["digest"] == same["digest"]
+    assert int(lie["result"]["value"]) > 1.1 * int(truth["result"]["value"])
+
+    oracle = chain.contract("MonitoringOracle").functions
+    round_id = bytes.fromhex(truth["round"][2:])
+    assert lie["round"] == truth["round"]
+    assert chain.call(oracle.roundOf(round_id))[0] == 1
+    chain.w3.provider.make_request("evm_increaseTime", [WINDOW])  # type: ignore[arg-type]
+    chain.w3.provider.make_request("evm_mine", [])  # type: ignore[arg-type]
+
+    scheduled = process("run", "--settings", honest[1], "--times", 1)
+    out, err = scheduled.communicate(timeout=120)
+    assert scheduled.returncode == 0, err
+    assert "1 rounds made final" in out
+    final = chain.call(oracle.finalRound(round_id))
+    assert final[7] == int(truth["result"]["value"])
+    finalised = chain.contract("MonitoringOracle").events.Finalised().get_logs(from_block=chain.deployment.first_block)
+    assert [event["args"]["value"] for event in finalised] == [int(truth["result"]["value"])]
+
+    # The liar's files differ in one of five: whoever reproduces the bundle sees which.
+    (bundle,) = (tmp_path / "operator-1-state" / "bundles").glob("*.tar")
+    assert json.loads(run_command("reproduce", bundle, "--json").stdout)["digest"] == lie["digest"]
+
+
+def test_a_process_that_is_killed_at_random_moments_reports_once(make: Callable[..., Path], chain: Chain) -> None:
+    settings = make("verifier")
+    for delay in (1.5, 3.0):
+        running = process("run", "--settings", settings, "--every", "0.1")
+        time.sleep(delay)
+        os.kill(running.pid, signal.SIGKILL)
+        running.communicate()
+    last = process("report", "--settings", settings)
+    _, err = last.communicate(timeout=120)
+    assert last.returncode == 0, err
+    assert [log["args"]["report"]["seq"] for log in reports_of(chain, "verifier")] == [1]
