@@ -368,7 +368,7 @@ ELSEWHERE = {
     ("sharing", "nets"),
     ("liens", "waterfalls"),
 }
-"""No contract builds a register, divides credits among parcels, nets the lines of an account or serves lenders by rank."""
+"""No contract builds a register, divides credits among parcels, nets an account's lines or serves lenders by rank."""
 
 
 def vectors(file, kind):
