@@ -176,10 +176,9 @@ contract MonitoringOracle is IMonitoringOracle, Governed, EIP712 {
         require(report.periodStart < report.periodEnd, PeriodEmpty(report.periodStart, report.periodEnd));
         require(report.periodEnd <= report.observedAt, PeriodNotOver(report.periodEnd, report.observedAt));
         require(report.observedAt <= block.timestamp, ObservedInFuture(report.observedAt, block.timestamp));
-        require(
-            block.timestamp - report.observedAt <= feed.maximumLag,
-            ReportTooOld(report.observedAt, block.timestamp - feed.maximumLag)
-        );
+        // A lag longer than the time since 1970 refuses nothing.
+        uint256 oldest = block.timestamp > feed.maximumLag ? block.timestamp - feed.maximumLag : 0;
+        require(report.observedAt >= oldest, ReportTooOld(report.observedAt, oldest));
         require(report.validUntil > block.timestamp, ReportExpired(report.validUntil, block.timestamp));
         require(
             feed.minimumValue <= report.value && report.value <= feed.maximumValue,

@@ -111,6 +111,11 @@ def test_a_report_as_old_as_the_maximum_lag_is_accepted(hand_in, report, clock):
     hand_in(report)
 
 
+def test_a_lag_longer_than_the_clock_refuses_no_report(hand_in, report, oracle, committee):
+    oracle.configureFeed(CARBON, CARBON_RULES._replace(maximumLag=2**32 - 1), {"from": committee})
+    hand_in(report._replace(configDigest=bytes(oracle.configDigest(CARBON))))
+
+
 def test_a_report_whose_validity_ends_now_is_refused(hand_in, report, clock):
     with refused("ReportExpired", validUntil=clock.now(), timestamp=clock.now()):
         hand_in(report._replace(validUntil=clock.now()))
