@@ -55,6 +55,8 @@ AREA_UNITS = {"area_ha": Fraction(SQUARE_METRES_PER_HECTARE), "area_m2": Fractio
 
 TWINS_EXPECTED = 0.5
 """Fewer twins than this expected by chance in a whole file, and a row that repeats another is taken for a mistake."""
+SMALL_FILE = 100
+"""Trees. In a file with fewer, a single repeated row is taken for a mistake whatever is expected."""
 
 PASTED_ROWS = 10
 """From so many different rows on, each repeated equally often, nobody believes in chance."""
@@ -401,7 +403,8 @@ def _refuse_repeated_rows(table: Table, trees: Sequence[_Unnamed]) -> int:
 
     Two trees measured to the centimetre and the metre are often alike, to the millimetre and the decimetre hardly
     ever. So the file's own precision decides, by the number of twins that `_twins_expected` of it. Whatever is
-    expected, a plot or a file whose every row stands there equally often, twice or more, was pasted.
+    expected, a plot or a file whose every row stands there equally often, twice or more, was pasted, and a small file
+    is too small to excuse its only repeated row.
     """
     counts = Counter((tree.plot, tree.cells) for tree in trees)
     twins = len(trees) - len(counts)
@@ -414,7 +417,8 @@ def _refuse_repeated_rows(table: Table, trees: Sequence[_Unnamed]) -> int:
     if len(counts) >= PASTED_ROWS and math.gcd(*counts.values()) > 1:
         pasted = set(by_plot)
     expected = _twins_expected(list(counts))
-    if expected >= TWINS_EXPECTED and not pasted:
+    is_lone_in_a_small_file = twins == 1 and len(trees) < SMALL_FILE
+    if expected >= TWINS_EXPECTED and not pasted and not is_lone_in_a_small_file:
         return twins
     first: dict[tuple[Hashable, ...], int] = {}
     for tree in trees:
@@ -448,10 +452,10 @@ def _twins_expected(
     """How many pairs of different trees of one plot and species are expected to be alike in every cell.
 
     Per species: the chance that two trees share the diameter × that they share the height × the number of pairs in one
-    plot. Wood density and mass count as further chances only where the cells before them do not decide them. Rows in
-    which different cells are empty cannot be alike, and are kept apart: where only some heights were measured, the
-    others are alike by their diameters. The chances are frequencies among the pairs of *different* rows, so that a
-    repeated row does not excuse itself.
+    plot; or, if that is more, the chance that trees of different plots are alike. Wood density and mass count as
+    further chances only where the cells before them do not decide them. Rows in which different cells are empty cannot
+    be alike, and are kept apart: where only some heights were measured, the others are alike by their diameters. The
+    chances are frequencies among the pairs of *different* rows, so that a repeated row does not excuse itself.
     """
     kinds: dict[tuple[Hashable, ...], list[tuple[str, tuple[float | None, ...]]]] = {}
     for plot, (name, *cells) in trees:
@@ -466,7 +470,12 @@ def _twins_expected(
         for column in (2, 3):
             if len({row[: column + 1] for row in rows}) > len({row[:column] for row in rows}):
                 chance *= _pairs_alike(row[column] for row in rows) / pairs
-        expected += chance * _pairs_alike(plot for plot, _ in members)
+        within = _pairs_alike(plot for plot, _ in members)
+        if across := pairs - within:
+            # Heights that follow from diameters are alike together. Rows of different plots that are alike show how
+            # often that happens: no row was repeated there.
+            chance = max(chance, _pairs_alike(rows) / across)
+        expected += chance * within
     return expected
 
 

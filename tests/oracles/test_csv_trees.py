@@ -180,6 +180,24 @@ def test_a_mass_computed_from_the_other_cells_does_not_make_twins_less_likely() 
     assert read(header + "\n".join(rows)).twins > 50
 
 
+def test_heights_that_follow_from_diameters_make_twins_likelier() -> None:
+    """Alike in the diameter is alike in all then; the trees of other plots show it."""
+    random = Random(3)
+    dbhs = [[random.uniform(5, 35) for _ in range(25)] for _ in range(24)]
+    rows = [
+        f"P{n},pine,400,Pinus,{d:.1f},{1.3 + 1.4 * round(d, 1) ** 0.7:.1f},0.5" for n, p in enumerate(dbhs) for d in p
+    ]
+    twins = len(rows) - len(set(rows))
+    assert twins > 0
+    assert read(HEADER + "\n".join(rows)).twins == twins
+
+
+def test_a_small_file_does_not_excuse_its_only_repeated_row() -> None:
+    rows = [f"P{plot},pine,400,Pinus,{10 + tree},{8 + tree},0.45" for plot in range(4) for tree in range(6)]
+    assert read(HEADER + "\n".join(rows)).twins == 0
+    refusal(DuplicateTree, HEADER + "\n".join([*rows, rows[3]]))
+
+
 def test_a_plot_or_a_file_that_was_pasted_twice_is_refused_however_coarse() -> None:
     rows = coarse_inventory(100)
     plot = list(dict.fromkeys(row for row in rows if row.startswith("P7,")))
