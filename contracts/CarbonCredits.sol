@@ -102,9 +102,10 @@ contract CarbonCredits is ICarbonCredits, ERC1155, Governed {
         if (issued != buffered) _mint(terms.pool, batch, issued - buffered, "");
     }
 
-    /// @dev Credits move between participants only, and never out of a buffer.
+    /// @dev Credits move between participants who are not blocked only, and never out of a buffer.
     function _update(address from, address to, uint256[] memory ids, uint256[] memory values) internal override {
         require(!_isBuffer[from], BufferLocked(from));
+        require(from == address(0) || participants.isAdmitted(from), NotAdmitted(from));
         require(to == address(0) || participants.isAdmitted(to), NotAdmitted(to));
         super._update(from, to, ids, values);
     }

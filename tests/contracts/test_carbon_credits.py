@@ -330,6 +330,12 @@ def test_credits_do_not_move_to_a_blocked_participant(issued, credits, participa
         credits.safeTransferFrom(pool, buyer, 1, 1, b"", {"from": pool})
 
 
+def test_a_blocked_participant_moves_no_credits(issued, credits, participants, operator, pool, buyer):
+    participants.setBlocked(pool, True, digest("court order"), {"from": operator})
+    with refused("NotAdmitted", account=pool):
+        credits.safeTransferFrom(pool, buyer, 1, 1, b"", {"from": pool})
+
+
 def test_more_credits_than_held_do_not_move(issued, credits, pool, buyer):
     with refused("ERC1155InsufficientBalance", sender=pool, balance=856, needed=857, tokenId=1):
         credits.safeTransferFrom(pool, buyer, 1, 857, b"", {"from": pool})
