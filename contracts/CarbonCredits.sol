@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Governed} from "./Governed.sol";
+import {PauseClock} from "./PauseClock.sol";
 import {ERC1155} from "@openzeppelin/contracts/token/ERC1155/ERC1155.sol";
 import {ICarbonCredits} from "./interfaces/ICarbonCredits.sol";
 import {IMonitoringOracle} from "./interfaces/IMonitoringOracle.sol";
@@ -10,7 +11,7 @@ import {IRevenue} from "./interfaces/IRevenue.sol";
 
 /// @title CarbonCredits
 /// @notice See {ICarbonCredits}.
-contract CarbonCredits is ICarbonCredits, ERC1155, Governed {
+contract CarbonCredits is ICarbonCredits, ERC1155, PauseClock {
     IParticipants public immutable participants;
     IMonitoringOracle public immutable oracle;
     IRevenue public immutable revenue;
@@ -61,7 +62,7 @@ contract CarbonCredits is ICarbonCredits, ERC1155, Governed {
     /* ISSUANCE */
 
     /// @inheritdoc ICarbonCredits
-    function issue(bytes32 project, bytes32 round) external returns (uint256 batch) {
+    function issue(bytes32 project, bytes32 round) external whileRunning returns (uint256 batch) {
         Project memory terms = _projects[project];
         require(terms.feed != 0, UnknownProject(project));
         IMonitoringOracle.Round memory measured = oracle.finalRound(round);

@@ -3,6 +3,8 @@ pragma solidity 0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {Governed} from "./Governed.sol";
+import {PauseClock} from "./PauseClock.sol";
 import {ICnyVoucher} from "./interfaces/ICnyVoucher.sol";
 import {IPledges} from "./interfaces/IPledges.sol";
 import {Period} from "./interfaces/Types.sol";
@@ -10,8 +12,8 @@ import {Loans} from "./libraries/Loans.sol";
 import {Months} from "./libraries/Months.sol";
 
 /// @title Pledges
-/// @notice See {IPledges}. No role stands above the parties here.
-contract Pledges is IPledges, EIP712 {
+/// @notice See {IPledges}. No role stands above the parties here: the guardian can only pause what begins something new.
+contract Pledges is IPledges, PauseClock, EIP712 {
     using Loans for Loans.Loan;
 
     uint256 private constant BPS = 10_000;
@@ -44,7 +46,10 @@ contract Pledges is IPledges, EIP712 {
     /// points add up to at most 10,000.
     mapping(address holder => mapping(bytes32 agreement => mapping(uint8 leg => bytes32[]))) private _liens;
 
-    constructor(address revenue_, ICnyVoucher voucher_) EIP712("Gongsheng Pledges", "1") {
+    constructor(address authority, address revenue_, ICnyVoucher voucher_)
+        Governed(authority)
+        EIP712("Gongsheng Pledges", "1")
+    {
         revenue = revenue_;
         voucher = voucher_;
     }
@@ -54,6 +59,7 @@ contract Pledges is IPledges, EIP712 {
     /// @inheritdoc IPledges
     function commit(Terms calldata terms, bytes calldata holderSignature, bytes calldata lenderSignature)
         external
+        whileRunning
         returns (bytes32 pledge)
     {
         pledge = pledgeId(terms);
@@ -142,7 +148,7 @@ contract Pledges is IPledges, EIP712 {
     }
 
     /// @inheritdoc IPledges
-    function perfect(bytes32 pledge, Perfection calldata perfection) external {
+    function perfect(bytes32 pledge, Perfection calldata perfection) external whileRunning {
         _requireLender(pledge);
         _requireState(pledge, State.Committed);
         require(perfection.registerNumber != 0, RegisterNumberMissing(pledge));
@@ -159,7 +165,7 @@ contract Pledges is IPledges, EIP712 {
     }
 
     /// @inheritdoc IPledges
-    function disburse(bytes32 pledge) external {
+    function disburse(bytes32 pledge) external whileRunning {
         _requireLender(pledge);
         _requireState(pledge, State.Perfected);
         Terms storage terms = _terms[pledge];

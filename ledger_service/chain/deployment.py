@@ -40,7 +40,11 @@ ROLE_TABLE: tuple[tuple[str, str, Role], ...] = (
     ("Revenue", "publish", "committee"),
     ("Revenue", "receiveIncome", "treasurer"),
     ("Revenue", "closePeriod", "treasurer"),
+    ("Pledges", "pause", "guardian"),
+    ("Pledges", "resume", "committee"),
     ("CarbonCredits", "registerProject", "committee"),
+    ("CarbonCredits", "pause", "guardian"),
+    ("CarbonCredits", "resume", "committee"),
 )
 """Who may call what. Every other function of the protocol is open to anyone, or to the party that it concerns."""
 
@@ -138,7 +142,7 @@ def deploy(w3: Web3, deployer: str, officers: Officers) -> Deployment:
         "MonitoringOracle": (at["Authority"],),
         "CnyVoucher": (at["Authority"], at["Participants"], at["Revenue"]),
         "Revenue": (at["Authority"], at["CnyVoucher"], at["MonitoringOracle"], at["Pledges"]),
-        "Pledges": (at["Revenue"], at["CnyVoucher"]),
+        "Pledges": (at["Authority"], at["Revenue"], at["CnyVoucher"]),
         "CarbonCredits": (at["Authority"], at["Participants"], at["MonitoringOracle"], at["Revenue"]),
     }
 

@@ -166,6 +166,14 @@ class EIP712DomainChanged:
     pass
 
 
+@_event
+class PauseChanged:
+    is_paused: bool
+    reason: bytes
+    paused_seconds: int
+    by: Address
+
+
 # PARTICIPANTS
 
 
