@@ -90,7 +90,7 @@ class Bench:
         self.register = Register(accounts, rng.integers(1, 10_000, size=HOLDERS, dtype=np.uint64))
 
     def send(self, call: Any, sender: LocalAccount | None = None) -> int:
-        # In the second of the transaction before it, one that brings a loan up to date would write what stands there already.
+        # In the second of the one before it, bringing a loan up to date would write what stands there already.
         advance(self.chain, BLOCK_SECONDS)
         return int(self.chain.send(call, sender or self.relayer)["gasUsed"])
 
