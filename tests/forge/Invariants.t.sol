@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {CarbonCredits} from "../../contracts/CarbonCredits.sol";
+import {IPledges} from "../../contracts/interfaces/IPledges.sol";
+import {IRevenue} from "../../contracts/interfaces/IRevenue.sol";
+import {Handler} from "./Handler.sol";
+import {PledgeHandler} from "./PledgeHandler.sol";
+import {Tree} from "./Tree.sol";
+import {ForgeTest} from "./Vm.sol";
+
+/// @title What the invariants look at
+contract Observed is PledgeHandler {
+    /// @dev Versions beyond the first are published by nobody here.
+    uint16 private constant VERSION = 1;
+
+    function violationCount() external view returns (uint256) {
+        return violations.length;
+    }
+
+    /// @dev Every lien that any holder could have on any leg in any month, in one list of questions.
+    function checkLiens() external view {
+        for (uint256 h = 0; h < HOLDERS; h++) {
+            for (uint256 l = 0; l < 4; l++) {
+                (bytes32 agreement, uint8 leg) = _leg(l);
+                for (uint256 p = 0; p < PERIODS; p++) {
+                    (IPledges.Lien[] memory liens, uint256 freeBps) =
+                        pledges.encumbrance(holder(h), agreement, leg, period(p));
+                    uint256 bps = 0;
+                    for (uint256 i = 0; i < liens.length; i++) {
+                        bps += liens[i].bps;
+                        assertTrue(!_isTerminal(liens[i].state), "I2: a terminal pledge encumbers");
+                    }
+                    assertLe(bps, 10_000, "I1: pledged twice");
+                    assertEq(freeBps, 10_000 - bps, "the free share");
+                }
+            }
+        }
+    }
+
+    function _isTerminal(IPledges.State state) private pure returns (bool) {
+        return state == IPledges.State.None || state == IPledges.State.Released || state == IPledges.State.Cancelled;
+    }
+
+    /// @dev I1 once more, from the pledges themselves: the contract's own list could forget one.
+    function checkPledgedShares() external view {
+        for (uint256 i = 0; i < pledgesMade.length; i++) {
+            if (_isTerminal(pledges.stateOf(pledgesMade[i]))) continue;
+            IPledges.Terms memory terms = pledges.termsOf(pledgesMade[i]);
+            for (uint32 p = terms.fromPeriod; p <= terms.toPeriod; p++) {
+                uint256 bps = 0;
+                for (uint256 j = 0; j < pledgesMade.length; j++) {
+                    if (!_isTerminal(pledges.stateOf(pledgesMade[j]))) {
+                        bps += _bpsIn(pledges.termsOf(pledgesMade[j]), terms, p);
+                    }
+                }
+                assertLe(bps, 10_000, "I1: pledged twice");
+            }
+        }
+    }
+
+    function _bpsIn(IPledges.Terms memory one, IPledges.Terms memory other, uint32 p) private pure returns (uint256) {
+        bool isSame = one.holder == other.holder && one.agreement == other.agreement && one.leg == other.leg;
+        return isSame && one.fromPeriod <= p && p <= one.toPeriod ? one.bps : 0;
+    }
+
+    /// @dev I4, I7, I14: the legs of each agreement and month, their holders, and what was paid, from what was received alone.
+    function checkSharing() external view {
+        for (uint256 a = 0; a < agreements.length; a++) {
+            (, IRevenue.Leg[] memory legs) = revenue.versionOf(agreements[a], VERSION);
+            for (uint256 p = 0; p < PERIODS; p++) {
+                _checkPeriod(agreements[a], p, legs);
+            }
+        }
+    }
+
+    function _checkPeriod(bytes32 agreement, uint256 p, IRevenue.Leg[] memory legs) private view {
+        uint256 received = revenue.receivedOf(agreement, VERSION, period(p));
+        bool isClosed = revenue.isClosed(agreement, period(p));
+        uint256 total = 0;
+        uint256 before = 0;
+        for (uint8 l = 0; l < legs.length; l++) {
+            uint256 owed = isClosed
+                ? received * (before + legs[l].bps) / 10_000 - received * before / 10_000
+                : received * legs[l].bps / 10_000;
+            before += legs[l].bps;
+            IRevenue.Line memory line = IRevenue.Line(agreement, VERSION, period(p), l);
+            assertEq(revenue.lineIncome(line), owed, "I7: a leg's figure depends on something else than income");
+            total += owed;
+            if (legs[l].kind == IRevenue.LegKind.Register) _checkHolders(line, owed, isClosed, p);
+            else assertLe(revenue.paidOf(revenue.lineId(line), 0), owed, "I14: a leg was paid more than its income");
+        }
+        if (isClosed) assertEq(total, received, "I4: the legs are not the whole");
+        else assertLe(received - total, legs.length - 1, "I4: dust");
+    }
+
+    function _checkHolders(IRevenue.Line memory line, uint256 income, bool isClosed, uint256 p) private view {
+        Tree.Register memory register = registerOf(_feedOf(line.agreement, line.leg), p);
+        if (register.accounts.length == 0) return;
+        (, uint128 total) = Tree.root(register);
+        bytes32 id = revenue.lineId(line);
+        uint256 before = 0;
+        uint256 paid = 0;
+        uint256 entitledOfAll = 0;
+        bool isAllPaid = true;
+        for (uint256 i = 0; i < register.accounts.length; i++) {
+            uint256 weight = register.weights[i];
+            uint256 entitled =
+                isClosed ? income * (before + weight) / total - income * before / total : income * weight / total;
+            before += weight;
+            entitledOfAll += entitled;
+            uint256 already = revenue.paidOf(id, i);
+            assertLe(already, entitled, "I14: a holder was paid more than its share");
+            if (already != entitled) isAllPaid = false;
+            paid += already;
+        }
+        assertLe(paid, income, "I14: more was paid than came in");
+        if (isClosed) assertEq(entitledOfAll, income, "S2: the holders are not the whole");
+        if (isClosed && isAllPaid) assertEq(paid, income, "I14: something stayed");
+    }
+
+    function checkSupply() external view {
+        assertEq(voucher.totalSupply(), receipts - payments, "I6: the supply is not what the account holds");
+    }
+
+    /// @dev What Revenue holds is what it owes: income less what was paid, plus what is set aside.
+    function checkCustody() external view {
+        uint256 owed = 0;
+        for (uint256 a = 0; a < agreements.length; a++) {
+            (, IRevenue.Leg[] memory legs) = revenue.versionOf(agreements[a], VERSION);
+            for (uint256 p = 0; p < PERIODS; p++) {
+                owed += revenue.receivedOf(agreements[a], VERSION, period(p));
+                for (uint8 l = 0; l < legs.length; l++) {
+                    bytes32 id = revenue.lineId(IRevenue.Line(agreements[a], VERSION, period(p), l));
+                    for (uint256 i = 0; i < HOLDERS; i++) {
+                        owed -= revenue.paidOf(id, i);
+                    }
+                }
+            }
+        }
+        for (uint256 i = 0; i < 14; i++) {
+            owed += revenue.setAsideOf(anyone(i));
+        }
+        assertEq(voucher.balanceOf(address(revenue)), owed, "Revenue does not hold what it owes");
+    }
+
+    /// @dev I5, I13: of what was disbursed, what is not owed any more was paid.
+    function checkDebts() external view {
+        for (uint256 i = 0; i < pledgesMade.length; i++) {
+            IPledges.Debt memory owed = pledges.debtOf(pledgesMade[i]);
+            assertLe(owed.principal, paidOn[pledgesMade[i]].principalAtDisbursement, "I5: principal");
+            assertLe(owed.due, owed.principal + owed.interest, "more is due than owed");
+        }
+    }
+
+    function checkCredits() external view {
+        uint128 next = 1;
+        for (uint256 batch = 1; batch <= credits.batchCount(); batch++) {
+            CarbonCredits.Batch memory issued = credits.batchOf(batch);
+            assertEq(issued.serialStart, next, "I15: serials leave a gap or overlap");
+            next += issued.issued;
+            uint256 held = 0;
+            for (uint256 i = 0; i < 14; i++) {
+                held += credits.balanceOf(anyone(i), batch);
+            }
+            assertEq(held, issued.issued, "I15: credits are not conserved");
+            // Who wants to may add to a buffer; nothing leaves it.
+            assertLe(issued.buffered, credits.balanceOf(buffer, batch), "I15: the buffer");
+        }
+    }
+}
+
+contract InvariantsTest is ForgeTest {
+    Observed private _county;
+
+    function setUp() external {
+        _county = new Observed();
+    }
+
+    function targetContracts() external view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(_county);
+    }
+
+    /// @dev An invariant under calls that are all refused would say nothing: a long random walk gets each of them accepted.
+    function test_a_random_walk_has_every_action_accepted() external {
+        bytes4[29] memory actions = [
+            Handler.timePasses.selector,
+            Handler.block_.selector,
+            Handler.pause.selector,
+            Handler.measure.selector,
+            Handler.finaliseAgain.selector,
+            Handler.openRegister.selector,
+            Handler.issue.selector,
+            Handler.moveCredits.selector,
+            Handler.receiveIncome.selector,
+            Handler.closePeriod.selector,
+            Handler.claim.selector,
+            Handler.claimAll.selector,
+            Handler.claimWithAnotherProof.selector,
+            Handler.collect.selector,
+            Handler.withdraw.selector,
+            Handler.deposit.selector,
+            Handler.transferVouchers.selector,
+            Handler.redeem.selector,
+            Handler.confirm.selector,
+            Handler.giveBack.selector,
+            PledgeHandler.commit.selector,
+            PledgeHandler.revoke.selector,
+            PledgeHandler.cancel.selector,
+            PledgeHandler.perfect.selector,
+            PledgeHandler.disburse.selector,
+            PledgeHandler.lend.selector,
+            PledgeHandler.repay.selector,
+            PledgeHandler.release.selector,
+            PledgeHandler.divert.selector
+        ];
+        for (uint256 i = 0; i < 6000; i++) {
+            bytes32 seed = keccak256(abi.encode(i));
+            bytes4 action = actions[uint256(seed) % actions.length];
+            bytes memory arguments;
+            for (uint256 j = 0; j < 7; j++) {
+                arguments = abi.encodePacked(arguments, keccak256(abi.encode(seed, j)));
+            }
+            (bool done,) = address(_county).call(abi.encodePacked(action, arguments));
+            assertTrue(done, "an action itself failed");
+        }
+        string[24] memory accepted = [
+            "cancel",
+            "claim",
+            "claimMany",
+            "closePeriod",
+            "collect",
+            "commit",
+            "confirmPayments",
+            "disburse",
+            "finalise",
+            "issue",
+            "mint",
+            "moveCredits",
+            "openRegister",
+            "pause",
+            "perfect",
+            "receiveIncome",
+            "release",
+            "repay",
+            "requestRedemption",
+            "returnRedemption",
+            "revoke",
+            "setBlocked",
+            "transfer",
+            "withdraw"
+        ];
+        for (uint256 i = 0; i < accepted.length; i++) {
+            if (_county.accepted(accepted[i]) == 0) revert Broken(accepted[i]);
+        }
+        if (_county.violationCount() != 0) revert Broken(_county.violations(0));
+    }
+
+    function invariant_I1_I2_no_income_is_pledged_twice_and_nothing_that_ended_encumbers() external view {
+        _county.checkLiens();
+        _county.checkPledgedShares();
+    }
+
+    function invariant_I3_I5_I10_I11_I17_nothing_was_accepted_that_never_may_be() external view {
+        if (_county.violationCount() != 0) revert Broken(_county.violations(0));
+    }
+
+    function invariant_I4_I7_I14_income_is_shared_by_the_rule_alone() external view {
+        _county.checkSharing();
+        _county.checkCustody();
+    }
+
+    function invariant_I6_supply_is_receipts_less_payments() external view {
+        _county.checkSupply();
+    }
+
+    function invariant_I5_I13_debts_only_fall() external view {
+        _county.checkDebts();
+    }
+
+    function invariant_I15_credits_are_conserved() external view {
+        _county.checkCredits();
+    }
+}

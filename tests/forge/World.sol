@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {Authority} from "../../contracts/Authority.sol";
+import {CarbonCredits} from "../../contracts/CarbonCredits.sol";
+import {CnyVoucher} from "../../contracts/CnyVoucher.sol";
+import {MonitoringOracle} from "../../contracts/MonitoringOracle.sol";
+import {Participants} from "../../contracts/Participants.sol";
+import {Pledges} from "../../contracts/Pledges.sol";
+import {Revenue} from "../../contracts/Revenue.sol";
+import {ICarbonCredits} from "../../contracts/interfaces/ICarbonCredits.sol";
+import {IMonitoringOracle} from "../../contracts/interfaces/IMonitoringOracle.sol";
+import {IParticipants} from "../../contracts/interfaces/IParticipants.sol";
+import {IRevenue} from "../../contracts/interfaces/IRevenue.sol";
+import {Period} from "../../contracts/interfaces/Types.sol";
+import {Tree} from "./Tree.sol";
+import {ForgeTest} from "./Vm.sol";
+
+/// @title A small county
+/// @notice The whole protocol, five holders, two banks, two buyers, the reporters, three agreements and a carbon project. This
+/// contract is the administrator of the Authority, which no role was handed out by: it is every officer.
+abstract contract World is ForgeTest {
+    bytes32 internal constant CARBON = "carbon";
+    bytes32 internal constant CROSS = "cross-check";
+    bytes32 internal constant DELIVERED = "delivered";
+    bytes32 internal constant PROCESSED = "processed";
+    bytes32 internal constant FOREST = "forest";
+    bytes32 internal constant TEA = "tea";
+    bytes32 internal constant PROJECT = "project";
+    bytes32 internal constant CARBON_POOL = "carbon-pool";
+    bytes32 internal constant ONE_PRODUCT = "one-product";
+    bytes32 internal constant TECH_ENCLAVE = "tech-enclave";
+
+    /// @dev January 2025, and its first second.
+    uint32 internal constant FIRST_PERIOD = 660;
+    uint256 internal constant FIRST_SECOND = 1_735_689_600;
+    uint256 internal constant PERIODS = 6;
+    uint32 internal constant CHALLENGE_WINDOW = 2 days;
+    uint32 internal constant LAG = 2000 days;
+
+    uint256 internal constant HOLDERS = 5;
+    uint256 internal constant BANKS = 2;
+    uint256 internal constant BUYERS = 2;
+    uint256 internal constant HOLDER_KEY = 101;
+    uint256 internal constant BANK_KEY = 201;
+    uint256 internal constant BUYER_KEY = 301;
+    uint256 internal constant REPORTER_KEY = 401;
+    uint256 internal constant CROSS_KEY = 501;
+    uint256 internal constant SCALES_KEY = 601;
+
+    Authority internal authority;
+    Participants internal participants;
+    MonitoringOracle internal oracle;
+    CnyVoucher internal voucher;
+    Revenue internal revenue;
+    Pledges internal pledges;
+    CarbonCredits internal credits;
+
+    address internal city = vm.addr(701);
+    address internal laboratory = vm.addr(702);
+    address internal pool = vm.addr(703);
+    address internal buffer = vm.addr(704);
+
+    /// @dev The register of a feed and period, as the reporters know it.
+    mapping(bytes32 feed => mapping(uint256 period => Tree.Register)) private _registers;
+    bytes32[] internal agreements;
+    uint256 private _numbers;
+
+    function build() internal {
+        vm.warp(monthStart(PERIODS) + 1 days);
+        uint256 nonce = vm.getNonce(address(this));
+        authority = new Authority(address(this));
+        participants = new Participants(address(authority));
+        oracle = new MonitoringOracle(address(authority));
+        address revenueAt = vm.computeCreateAddress(address(this), nonce + 4);
+        address pledgesAt = vm.computeCreateAddress(address(this), nonce + 5);
+        voucher = new CnyVoucher(address(authority), participants, revenueAt);
+        revenue = new Revenue(address(authority), voucher, oracle, Pledges(pledgesAt));
+        pledges = new Pledges(address(authority), revenueAt, voucher);
+        credits = new CarbonCredits(address(authority), participants, oracle, revenue);
+        require(address(revenue) == revenueAt && address(pledges) == pledgesAt, "addresses");
+        _admitAll();
+        _setFeeds();
+        _publishAll();
+        credits.registerProject(PROJECT, ICarbonCredits.Project(CARBON, FOREST, CARBON_POOL, 1, pool, buffer, 1500));
+    }
+
+    function _admitAll() private {
+        for (uint256 i = 0; i < HOLDERS; i++) {
+            _admit(holder(i), IParticipants.Kind.Cooperative);
+        }
+        for (uint256 i = 0; i < BANKS; i++) {
+            _admit(bank(i), IParticipants.Kind.Bank);
+        }
+        for (uint256 i = 0; i < BUYERS; i++) {
+            _admit(buyer(i), IParticipants.Kind.Buyer);
+        }
+        _admit(city, IParticipants.Kind.Treasury);
+        _admit(laboratory, IParticipants.Kind.Treasury);
+        _admit(pool, IParticipants.Kind.Treasury);
+        _admit(buffer, IParticipants.Kind.Treasury);
+    }
+
+    function _admit(address account, IParticipants.Kind kind) private {
+        participants.admit(account, kind, keccak256(abi.encode(account)));
+    }
+
+    function _setFeeds() private {
+        int128 most = type(int128).max;
+        oracle.configureFeed(CARBON, IMonitoringOracle.Feed(3, 6, CHALLENGE_WINDOW, LAG, LAG, 1000, CROSS, -most, most));
+        oracle.configureFeed(CROSS, IMonitoringOracle.Feed(1, 0, 0, LAG, LAG, 0, 0, -most, most));
+        oracle.configureFeed(DELIVERED, IMonitoringOracle.Feed(1, 0, 0, LAG, LAG, 0, 0, 0, most));
+        oracle.configureFeed(PROCESSED, IMonitoringOracle.Feed(1, 0, 0, LAG, LAG, 0, 0, 0, most));
+        oracle.addSigner(CARBON, vm.addr(REPORTER_KEY), 1);
+        oracle.addSigner(CARBON, vm.addr(REPORTER_KEY + 1), 1);
+        oracle.addSigner(CARBON, vm.addr(REPORTER_KEY + 2), 2);
+        oracle.addSigner(CROSS, vm.addr(CROSS_KEY), 3);
+        oracle.addSigner(DELIVERED, vm.addr(SCALES_KEY), 1);
+        oracle.addSigner(PROCESSED, vm.addr(SCALES_KEY), 1);
+    }
+
+    function _publishAll() private {
+        IRevenue.Leg[] memory carbon = new IRevenue.Leg[](2);
+        carbon[0] = IRevenue.Leg(IRevenue.LegKind.Fund, 2000, city, "ecology", 0, 0);
+        carbon[1] = IRevenue.Leg(IRevenue.LegKind.Register, 8000, address(0), 0, CARBON, FOREST);
+        revenue.publish(CARBON_POOL, carbon, 0);
+        IRevenue.Leg[] memory product = new IRevenue.Leg[](3);
+        product[0] = IRevenue.Leg(IRevenue.LegKind.Account, 3000, city, 0, 0, 0);
+        product[1] = IRevenue.Leg(IRevenue.LegKind.Register, 4000, address(0), 0, DELIVERED, TEA);
+        product[2] = IRevenue.Leg(IRevenue.LegKind.Register, 3000, address(0), 0, PROCESSED, TEA);
+        revenue.publish(ONE_PRODUCT, product, 0);
+        IRevenue.Leg[] memory enclave = new IRevenue.Leg[](2);
+        enclave[0] = IRevenue.Leg(IRevenue.LegKind.Account, 6000, laboratory, 0, 0, 0);
+        enclave[1] = IRevenue.Leg(IRevenue.LegKind.Account, 4000, city, 0, 0, 0);
+        revenue.publish(TECH_ENCLAVE, enclave, 0);
+        agreements.push(CARBON_POOL);
+        agreements.push(ONE_PRODUCT);
+        agreements.push(TECH_ENCLAVE);
+    }
+
+    /* PEOPLE */
+
+    function holder(uint256 i) internal pure returns (address) {
+        return vm.addr(HOLDER_KEY + i % HOLDERS);
+    }
+
+    function bank(uint256 i) internal pure returns (address) {
+        return vm.addr(BANK_KEY + i % BANKS);
+    }
+
+    function buyer(uint256 i) internal pure returns (address) {
+        return vm.addr(BUYER_KEY + i % BUYERS);
+    }
+
+    /// @dev Anybody at all: each party, each officer's account and a stranger.
+    function anyone(uint256 seed) internal view returns (address) {
+        uint256 i = seed % 14;
+        if (i < 5) return holder(i);
+        if (i < 7) return bank(i);
+        if (i < 9) return buyer(i);
+        if (i == 9) return city;
+        if (i == 10) return pool;
+        if (i == 11) return buffer;
+        if (i == 12) return laboratory;
+        return address(0xbad);
+    }
+
+    function signed(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+        return abi.encodePacked(r, s, v);
+    }
+
+    function fresh(string memory what) internal returns (bytes32) {
+        return keccak256(abi.encode(what, ++_numbers));
+    }
+
+    /* TIME */
+
+    /// @return The first second of the month `i` of 2025.
+    function monthStart(uint256 i) internal pure returns (uint256) {
+        uint16[13] memory day = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365];
+        return FIRST_SECOND + uint256(day[i]) * 1 days;
+    }
+
+    function period(uint256 i) internal pure returns (Period) {
+        return Period.wrap(uint32(FIRST_PERIOD + i % PERIODS));
+    }
+
+    /* MONITORING */
+
+    function registerOf(bytes32 feed, uint256 i) internal view returns (Tree.Register memory) {
+        return _registers[feed][i];
+    }
+
+    function setRegister(bytes32 feed, uint256 i, Tree.Register memory register) internal {
+        delete _registers[feed][i];
+        for (uint256 j = 0; j < register.accounts.length; j++) {
+            _registers[feed][i].accounts.push(register.accounts[j]);
+            _registers[feed][i].weights.push(register.weights[j]);
+        }
+    }
+
+    function subjectOf(bytes32 feed) internal pure returns (bytes32) {
+        return feed == CARBON || feed == CROSS ? FOREST : TEA;
+    }
+
+    /// @return report What a reporter would sign about month `i`: a register, or a plain value without one.
+    function reportOn(bytes32 feed, uint256 i, Tree.Register memory register, int128 value)
+        internal
+        returns (IMonitoringOracle.Report memory report)
+    {
+        bytes32 root;
+        uint128 total;
+        if (register.accounts.length != 0) (root, total) = Tree.root(register);
+        bytes32 evidence = fresh("evidence");
+        oracle.anchor(evidence);
+        report = IMonitoringOracle.Report({
+            feed: feed,
+            subject: subjectOf(feed),
+            periodStart: uint64(monthStart(i)),
+            periodEnd: uint64(monthStart(i + 1)),
+            observedAt: uint64(block.timestamp),
+            validUntil: uint64(block.timestamp + 365 days),
+            seq: 0,
+            value: root == 0 ? value : int128(total),
+            uncertainty: 0,
+            shareRoot: root,
+            shareCount: uint64(register.accounts.length),
+            evidenceRoot: evidence,
+            methodology: "methodology",
+            qcFlags: 0,
+            configDigest: oracle.configDigest(feed)
+        });
+    }
+
+    function submit(IMonitoringOracle.Report memory report, uint256 key) internal {
+        report.seq = oracle.lastSeq(report.feed, vm.addr(key)) + 1;
+        oracle.submit(report, signed(key, oracle.reportDigest(report)));
+    }
+
+    function roundOf(bytes32 feed, uint256 i) internal view returns (bytes32) {
+        return oracle.roundId(feed, subjectOf(feed), uint64(monthStart(i)), uint64(monthStart(i + 1)));
+    }
+}
