@@ -5,6 +5,7 @@ makes a difference.
 """
 
 import gc
+import os
 import socket
 import subprocess
 import sys
@@ -40,8 +41,12 @@ def pytest_configure(config: pytest.Config) -> None:
     network = CONFIG.networks["development"]
     network["cmd"] = f"anvil --timestamp {GENESIS}"
     # Traces of every step are for coverage; without it they would triple the time of a refusal.
-    network["cmd_settings"] |= {"port": port, "steps_tracing": bool(config.getoption("--coverage"))}
+    network["cmd_settings"] |= {"port": port, "steps_tracing": "GONGSHENG_COVERAGE" in os.environ}
     compile_contracts()
+    if folder := os.environ.get("GONGSHENG_COVERAGE"):
+        from step_tracer import StepTracer
+
+        config.pluginmanager.register(StepTracer(Path(folder)), "step-tracer")
     # Brownie collects garbage after every test; the compiled project is none.
     gc.freeze()
 
@@ -62,7 +67,7 @@ def _chain_ends_with_this_process() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _receipts_first() -> None:
+def _receipts_first(request: pytest.FixtureRequest) -> None:
     """anvil counts a transaction a moment before it shows the receipt, and Brownie would take that for a lost one."""
     from brownie import network, web3
     from web3.middleware import Web3Middleware
@@ -79,6 +84,8 @@ def _receipts_first() -> None:
             return middleware
 
     web3.middleware_onion.inject(ReceiptsFirst, layer=0)
+    if tracer := request.config.pluginmanager.get_plugin("step-tracer"):
+        tracer.install()
     network.gas_limit(GAS_LIMIT)
 
 

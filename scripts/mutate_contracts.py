@@ -1,0 +1,239 @@
+"""Mutation run over the rules of money: changes one thing at a time in the contracts and expects a test to fail.
+
+    python -m scripts.mutate_contracts                    every mutant of every rule; hours on two cores
+    python -m scripts.mutate_contracts --rule Shares      of one file's rules
+    python -m scripts.mutate_contracts --list             what would be changed
+
+Each mutant is compiled and tested in a copy of the checkout, never in the checkout itself. Survivors are printed, written
+to `build/mutants.json`, and must each be explained in `tests/contracts/surviving-mutants.json`: an unexplained one fails
+the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).resolve().parents[1]
+REPORT = ROOT / "build" / "mutants.json"
+EXPLAINED = ROOT / "tests" / "contracts" / "surviving-mutants.json"
+
+RULES: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "Shares": ("contracts/libraries/Shares.sol", (), "vectors or differential or revenue_claims"),
+    "MerkleSum": ("contracts/libraries/MerkleSum.sol", (), "vectors or differential or revenue_claims"),
+    "Months": ("contracts/libraries/Months.sol", (), "vectors or months or differential"),
+    "Loans": ("contracts/libraries/Loans.sol", (), "loan or vectors or pledge"),
+    "Revenue": (
+        "contracts/Revenue.sol",
+        (
+            "receiveIncome",
+            "closePeriod",
+            "_claim",
+            "collect",
+            "withdraw",
+            "_divert",
+            "_payOut",
+            "_pay",
+            "_owedTo",
+            "_entitled",
+        ),
+        "revenue or loan",
+    ),
+    "Pledges": (
+        "contracts/Pledges.sol",
+        ("_requireFree", "_requireFreeIn", "_covers", "divert", "_smallest", "repay", "_pay", "release", "_removeLien"),
+        "pledge",
+    ),
+    "CnyVoucher": (
+        "contracts/CnyVoucher.sol",
+        ("_mintAgainst", "_useReference", "_request", "confirmPayments", "returnRedemption", "_requested", "_update"),
+        "voucher",
+    ),
+    "CarbonCredits": ("contracts/CarbonCredits.sol", ("issue", "_update"), "credits"),
+}
+"""By name: the file, the functions (all of them where none is named), and which tests to ask."""
+
+OPERATORS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"(?<![+\-=<>*/|&!^])\+(?![+=])", ("-",)),
+    (r"(?<![+\-=<>*/|&!^])-(?![-=>])", ("+",)),
+    (r"(?<![*/])\*(?![*/=])", ("/",)),
+    (r"(?<![*/])/(?![*/=])", ("*",)),
+    (r"\+=", ("-=", "=")),
+    (r"-=", ("+=",)),
+    (r"(?<![<>=!])<(?![<=])", ("<=", ">")),
+    (r"(?<![<>=!])>(?![>=])", (">=", "<")),
+    (r"<=", ("<",)),
+    (r">=", (">",)),
+    (r"==", ("!=",)),
+    (r"!=", ("==",)),
+    (r"&&", ("||",)),
+    (r"\|\|", ("&&",)),
+    (r"(?<![\w.])0(?![\w.])", ("1",)),
+    (r"(?<![\w.])1(?![\w.])", ("0", "2")),
+    (r"\bcontinue;", ("",)),
+    (r"\bmin\b", ("max",)),
+    (r"\badd\(", ("sub(",)),
+    (r"\blt\(", ("gt(",)),
+    (r"\bshr\(", ("shl(",)),
+)
+"""What is changed, and into what. A statement that assigns is also left out as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change of one place."""
+
+    rule: str
+    path: str
+    line: int
+    start: int
+    stop: int
+    put: str
+    was: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.path}: {self.was.strip()} -> {self.put.strip() or 'nothing'} @ {self.text}"
+
+    @property
+    def text(self) -> str:
+        """The line that is changed, by which an explanation finds it when lines move."""
+        source = (ROOT / self.path).read_text("utf-8")
+        begin = source.rfind("\n", 0, self.start) + 1
+        return f"{source[begin : source.find(chr(10), self.start)].strip()} [{self.start - begin}]"
+
+
+def spans(source: str, functions: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Where the bodies of the functions lie; all bodies where none is named."""
+    for match in re.finditer(r"\bfunction (\w+)\s*\([^{;]*\{", source):
+        if functions and match[1] not in functions:
+            continue
+        depth, at = 1, match.end()
+        while depth:
+            depth += {"{": 1, "}": -1}.get(source[at], 0)
+            at += 1
+        yield match.end(), at
+
+
+def mutants_of(rule: str) -> list[Mutant]:
+    path, functions, _ = RULES[rule]
+    source = (ROOT / path).read_text("utf-8")
+    # Comments and strings keep their length and lose what could be changed in them.
+    blank = re.sub(r"//[^\n]*|\"[^\"\n]*\"", lambda match: "·" * len(match[0]), source)
+    found = []
+    for begin, end in spans(blank, functions):
+        for pattern, replacements in OPERATORS:
+            for match in re.finditer(pattern, blank[begin:end]):
+                start, stop = begin + match.start(), begin + match.end()
+                for put in replacements:
+                    found.append((start, stop, put))
+        for match in re.finditer(
+            r"(?<=[;{}\n])\s*[\w.\[\]()]+ (?:[+\-]?=) [^;{}]*;|\n\s*require\([^;]*;|\n\s*emit [^;]*;", blank[begin:end]
+        ):
+            found.append((begin + match.start(), begin + match.end(), ""))
+    return [
+        Mutant(rule, path, source.count("\n", 0, start) + 1, start, stop, put, source[start:stop])
+        for start, stop, put in sorted(found)
+    ]
+
+
+class Workshop:
+    """Copies of the checkout in which mutants are tried, one for each process."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self._free: Queue[Path] = Queue()
+        for number in range(size):
+            copy = folder / str(number)
+            copy.mkdir()
+            tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout
+            for name in filter(None, tracked.decode().split("\0")):
+                if (ROOT / name).is_file() and not name.startswith("pyo3_core/"):
+                    (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(ROOT / name, copy / name)
+            for name in ("node_modules", ".venv-brownie", ".venv", "pyo3_core"):
+                (copy / name).symlink_to(ROOT / name)
+            shutil.copytree(ROOT / "build" / "solc", copy / "build" / "solc")
+            self._free.put(copy)
+
+    def is_killed(self, mutant: Mutant) -> bool:
+        """Whether the code does not compile any more, or a test fails."""
+        original = (ROOT / mutant.path).read_text("utf-8")
+        return not self.passes(mutant.rule, original[: mutant.start] + mutant.put + original[mutant.stop :])
+
+    def passes(self, rule: str, source: str) -> bool:
+        """Whether the tests of the rule pass with this text in place of its file."""
+        copy = self._free.get()
+        path = copy / RULES[rule][0]
+        original = path.read_text("utf-8")
+        try:
+            path.write_text(source, "utf-8")
+            tests = subprocess.run(
+                ["scripts/test_contracts", "-x", "-q", "-k", RULES[rule][2]],
+                cwd=copy,
+                env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+                capture_output=True,
+                timeout=900,
+                check=False,
+            )
+            return tests.returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            path.write_text(original, "utf-8")
+            self._free.put(copy)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rule", action="append", choices=sorted(RULES), help="only these files' rules")
+    parser.add_argument("--list", action="store_true", help="print the mutants and stop")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--every", type=int, default=1, help="try every N-th mutant only")
+    arguments = parser.parse_args()
+    mutants = [mutant for rule in arguments.rule or RULES for mutant in mutants_of(rule)][:: arguments.every]
+    if arguments.list:
+        for mutant in mutants:
+            print(f"{mutant.path}:{mutant.line}: {mutant.was.strip()!r} -> {mutant.put!r}")
+        print(len(mutants))
+        return 0
+    explained = json.loads(EXPLAINED.read_text("utf-8")) if EXPLAINED.exists() else {}
+    survivors: list[str] = []
+    began = time.monotonic()
+    with TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.jobs) as pool:
+        workshop = Workshop(Path(folder), arguments.jobs)
+        for rule in arguments.rule or RULES:
+            # Tests that fail anyway would kill every mutant.
+            if not workshop.passes(rule, (ROOT / RULES[rule][0]).read_text("utf-8")):
+                print(f"{rule}: 未改动的代码也未通过测试 · the tests fail without any change", file=sys.stderr)
+                return 2
+        for number, (mutant, killed) in enumerate(
+            zip(mutants, pool.map(workshop.is_killed, mutants), strict=True), start=1
+        ):
+            if not killed:
+                survivors.append(mutant.name)
+                print(f"\r存活 · survived {mutant.path}:{mutant.line}: {mutant.name}", flush=True)
+            print(f"\r{number}/{len(mutants)} {time.monotonic() - began:.0f} s", end="", file=sys.stderr, flush=True)
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(json.dumps({"tried": len(mutants), "survivors": survivors}, indent=1) + "\n", "utf-8")
+    unexplained = [name for name in survivors if name not in explained]
+    print(
+        f"\n{len(mutants)} 个变异，存活 {len(survivors)}，未说明 {len(unexplained)} · "
+        f"{len(mutants)} mutants, {len(survivors)} survived, {len(unexplained)} of them unexplained"
+    )
+    return 1 if unexplained else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
