@@ -4,9 +4,9 @@
     python -m scripts.mutate_contracts --rule Shares      of one file's rules
     python -m scripts.mutate_contracts --list             what would be changed
 
-Each mutant is compiled and tested in a copy of the checkout, never in the checkout itself. Survivors are printed, written
-to `build/mutants.json`, and must each be explained in `tests/contracts/surviving-mutants.json`: an unexplained one fails
-the run.
+Each mutant is compiled and tested in a copy of the checkout, never in the checkout itself. Survivors are printed and
+written to `build/mutants.json`, and must each be explained in `tests/contracts/surviving-mutants.json`: an unexplained
+one fails the run.
 """
 
 from __future__ import annotations

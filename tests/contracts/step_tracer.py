@@ -28,7 +28,7 @@ TRACER = """{
   fault: function() { this.last = null; },
   result: function() { return this.seen; }
 }"""
-"""Runs inside the node: for each contract its program counters, and what each conditional jump did (0: fell through)."""
+"""Runs inside the node: of each contract its program counters, and what each conditional jump did (0: fell through)."""
 
 
 class StepTracer:
