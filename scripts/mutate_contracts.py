@@ -155,15 +155,21 @@ class Workshop:
     def __init__(self, folder: Path, size: int) -> None:
         self._free: Queue[Path] = Queue()
         for number in range(size):
-            copy = folder / str(number)
+            copy = folder / f"checkout{number}"  # Brownie wants a letter first.
             copy.mkdir()
             tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout
             for name in filter(None, tracked.decode().split("\0")):
                 if (ROOT / name).is_file() and not name.startswith("pyo3_core/"):
                     (copy / name).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy2(ROOT / name, copy / name)
-            for name in ("node_modules", ".venv-brownie", ".venv", "pyo3_core"):
+            for name in (".venv-brownie", ".venv", "pyo3_core"):
                 (copy / name).symlink_to(ROOT / name)
+            (copy / "node_modules").mkdir()
+            for package in (ROOT / "node_modules").iterdir():
+                if package.name == "@openzeppelin":  # The compiler reads nothing outside its folder, not even through a link.
+                    shutil.copytree(package, copy / "node_modules" / package.name)
+                else:
+                    (copy / "node_modules" / package.name).symlink_to(package)
             shutil.copytree(ROOT / "build" / "solc", copy / "build" / "solc")
             self._free.put(copy)
 
