@@ -13,20 +13,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from queue import Queue
 from tempfile import TemporaryDirectory
 
-ROOT = Path(__file__).resolve().parents[1]
+from scripts.workshop import ROOT, Workshop
+
 REPORT = ROOT / "build" / "mutants.json"
 EXPLAINED = ROOT / "tests" / "contracts" / "surviving-mutants.json"
 
@@ -149,56 +147,16 @@ def mutants_of(rule: str) -> list[Mutant]:
     ]
 
 
-class Workshop:
-    """Copies of the checkout in which mutants are tried, one for each process."""
+def is_killed(workshop: Workshop, mutant: Mutant) -> bool:
+    """Whether the code does not compile any more, or a test fails."""
+    original = (ROOT / mutant.path).read_text("utf-8")
+    return not passes(workshop, mutant.rule, original[: mutant.start] + mutant.put + original[mutant.stop :])
 
-    def __init__(self, folder: Path, size: int) -> None:
-        self._free: Queue[Path] = Queue()
-        for number in range(size):
-            copy = folder / f"checkout{number}"  # Brownie wants a letter first.
-            copy.mkdir()
-            tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout
-            for name in filter(None, tracked.decode().split("\0")):
-                if (ROOT / name).is_file() and not name.startswith("pyo3_core/"):
-                    (copy / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(ROOT / name, copy / name)
-            for name in (".venv-brownie", ".venv", "pyo3_core"):
-                (copy / name).symlink_to(ROOT / name)
-            (copy / "node_modules").mkdir()
-            for package in (ROOT / "node_modules").iterdir():
-                if package.name == "@openzeppelin":  # The compiler reads nothing outside its folder, not even through a link.
-                    shutil.copytree(package, copy / "node_modules" / package.name)
-                else:
-                    (copy / "node_modules" / package.name).symlink_to(package)
-            shutil.copytree(ROOT / "build" / "solc", copy / "build" / "solc")
-            self._free.put(copy)
 
-    def is_killed(self, mutant: Mutant) -> bool:
-        """Whether the code does not compile any more, or a test fails."""
-        original = (ROOT / mutant.path).read_text("utf-8")
-        return not self.passes(mutant.rule, original[: mutant.start] + mutant.put + original[mutant.stop :])
-
-    def passes(self, rule: str, source: str) -> bool:
-        """Whether the tests of the rule pass with this text in place of its file."""
-        copy = self._free.get()
-        path = copy / RULES[rule][0]
-        original = path.read_text("utf-8")
-        try:
-            path.write_text(source, "utf-8")
-            tests = subprocess.run(
-                ["scripts/test_contracts", "-x", "-q", "-k", RULES[rule][2]],
-                cwd=copy,
-                env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-                capture_output=True,
-                timeout=900,
-                check=False,
-            )
-            return tests.returncode == 0
-        except subprocess.TimeoutExpired:
-            return False
-        finally:
-            path.write_text(original, "utf-8")
-            self._free.put(copy)
+def passes(workshop: Workshop, rule: str, source: str) -> bool:
+    """Whether the tests of the rule pass with `source` in place of its file."""
+    path, _, tests = RULES[rule]
+    return workshop.succeeds({path: source}, ["scripts/test_contracts", "-x", "-q", "-k", tests], limit=900)
 
 
 def main() -> int:
@@ -221,11 +179,11 @@ def main() -> int:
         workshop = Workshop(Path(folder), arguments.jobs)
         for rule in arguments.rule or RULES:
             # Tests that fail anyway would kill every mutant.
-            if not workshop.passes(rule, (ROOT / RULES[rule][0]).read_text("utf-8")):
+            if not passes(workshop, rule, (ROOT / RULES[rule][0]).read_text("utf-8")):
                 print(f"{rule}: 未改动的代码也未通过测试 · the tests fail without any change", file=sys.stderr)
                 return 2
         for number, (mutant, killed) in enumerate(
-            zip(mutants, pool.map(workshop.is_killed, mutants), strict=True), start=1
+            zip(mutants, pool.map(partial(is_killed, workshop), mutants), strict=True), start=1
         ):
             if not killed:
                 survivors.append(mutant.name)

@@ -1,0 +1,54 @@
+"""Shows that every invariant can fail: removes its guard, and expects forge to find it.
+
+    python -m scripts.break_guards            every guard of tests/forge/guards.toml
+    python -m scripts.break_guards I6 I15     those of these invariants
+
+Each guard is removed in a copy of the checkout. A guard that is not in its file any more is an error: it moved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tomllib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from scripts.workshop import ROOT, Workshop
+
+GUARDS = ROOT / "tests" / "forge" / "guards.toml"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("invariants", nargs="*", help="as named in guards.toml; all if none is named")
+    arguments = parser.parse_args()
+    guards = [
+        guard
+        for guard in tomllib.loads(GUARDS.read_text("utf-8"))["guard"]
+        if not arguments.invariants or guard["invariant"] in arguments.invariants
+    ]
+    held = []
+    with TemporaryDirectory() as folder:
+        workshop = Workshop(Path(folder), 1)
+        for guard in guards:
+            source = (ROOT / guard["file"]).read_text("utf-8")
+            if source.count(guard["remove"]) != 1:
+                print(f"{guard['file']}: 找不到 · not there once: {guard['remove']!r}", file=sys.stderr)
+                return 2
+            broken = source.replace(guard["remove"], guard.get("put", ""))
+            match = guard.get("test", f"{guard['invariant']}_")
+            passed = workshop.succeeds(
+                {guard["file"]: broken}, ["node_modules/.bin/forge", "test", "--match-test", match], limit=900
+            )
+            print(
+                f"{guard['invariant']}: {'未发现 · not noticed' if passed else '已发现 · noticed'} — {guard['why']}",
+                flush=True,
+            )
+            if passed:
+                held.append(guard["invariant"])
+    return 1 if held else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
