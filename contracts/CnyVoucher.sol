@@ -47,22 +47,22 @@ contract CnyVoucher is ICnyVoucher, ERC20, Governed, EIP712 {
     function mint(address to, uint256 amount, bytes32 bankReference) external restricted {
         // Income comes through `mintIncome`: what is minted to `Revenue` in any other way belongs to no line.
         require(to != revenue, NotAdmitted(to));
-        _mintAgainst(to, amount, bankReference, msg.sender);
+        _mintAgainst(to, amount, bankReference);
+        emit Minted(bankReference, to, amount, msg.sender);
     }
 
     /// @inheritdoc ICnyVoucher
-    function mintIncome(uint256 amount, bytes32 bankReference, address treasurer) external {
+    function mintIncome(uint256 amount, bytes32 bankReference) external {
         require(msg.sender == revenue, NotRevenue(msg.sender));
-        _mintAgainst(revenue, amount, bankReference, treasurer);
+        _mintAgainst(revenue, amount, bankReference);
     }
 
-    function _mintAgainst(address to, uint256 amount, bytes32 bankReference, address treasurer) private {
+    function _mintAgainst(address to, uint256 amount, bytes32 bankReference) private {
         require(amount != 0, AmountZero());
         _useReference(bankReference);
         _mint(to, amount);
         // A wider supply could not be told apart by the 128-bit totals of `Revenue`.
         require(totalSupply() <= type(uint88).max, AmountTooLarge(totalSupply(), type(uint88).max));
-        emit Minted(bankReference, to, amount, treasurer);
     }
 
     function _useReference(bytes32 bankReference) private {
@@ -144,7 +144,9 @@ contract CnyVoucher is ICnyVoucher, ERC20, Governed, EIP712 {
             require(!participants.isBlocked(to), AccountBlocked(to));
         } else {
             require(from == address(0) || !participants.isBlocked(from), AccountBlocked(from));
-            require((from == address(0) && to == revenue) || participants.isAdmitted(to), NotAdmitted(to));
+            require(
+                to == revenue ? from == address(0) : to != address(this) && participants.isAdmitted(to), NotAdmitted(to)
+            );
         }
         super._update(from, to, amount);
     }

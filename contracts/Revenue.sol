@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {Governed} from "./Governed.sol";
 import {ICnyVoucher} from "./interfaces/ICnyVoucher.sol";
+import {IFunds} from "./interfaces/IFunds.sol";
 import {IMonitoringOracle} from "./interfaces/IMonitoringOracle.sol";
 import {IPledges} from "./interfaces/IPledges.sol";
 import {IRevenue} from "./interfaces/IRevenue.sol";
@@ -15,7 +16,14 @@ import {Shares} from "./libraries/Shares.sol";
 /// @notice See {IRevenue}.
 contract Revenue is IRevenue, Governed {
     uint256 private constant BPS = 10_000;
+    /// @dev Legs of one version.
     uint256 private constant MAXIMUM_LEGS = 16;
+    /// @dev Tiers that are published together.
+    uint256 private constant MAXIMUM_TIERS = 8;
+    /// @dev Agreements below an agreement, one in the other.
+    uint256 private constant MAXIMUM_HEIGHT = 3;
+    /// @dev Legs of other agreements that are income of one.
+    uint256 private constant MAXIMUM_PARENTS = 16;
 
     /// @dev A leg's slice of its version, all that a claim needs of it in one slot.
     struct LegShare {
@@ -25,23 +33,42 @@ contract Revenue is IRevenue, Governed {
         address account;
     }
 
-    /// @dev Where the holders or the purpose of a leg come from; the same in all versions.
+    /// @dev Where the holders, the purpose or the child of a leg come from; the same in all versions.
     struct LegSource {
         bytes32 purpose;
         bytes32 feed;
         bytes32 subject;
+        bytes32 child;
+        uint16 payoutBps;
     }
 
-    /// @dev A published version. Its legs are numbered from 0.
+    /// @dev A leg of another agreement that is income of this one.
+    struct Parent {
+        bytes32 agreement;
+        uint8 leg;
+    }
+
+    /// @dev A published version. Its legs are numbered from 0. The tiers that were published together are consecutive versions.
     struct Version {
         uint64 effectiveFrom;
         uint8 legs;
+        uint8 tier;
+        uint128 incomeFrom;
     }
 
     /// @dev The newest version, all that a receipt usually needs in one slot.
     struct Head {
         uint16 versions;
         uint64 effectiveFrom;
+        /// @dev How many of the versions are the tiers of the newest.
+        uint8 tiers;
+        bool isTiered;
+        /// @dev Agreements below this one, one in the other. Fixed by the first version.
+        uint8 height;
+        /// @dev Takes no income before. Fixed by the first version. Invariant: no child had closed it or a later one by then.
+        Period firstPeriod;
+        /// @dev The one after the last that was closed.
+        Period nextPeriod;
     }
 
     /// @dev Income of one version in one period. Invariant: closed only if `_isClosed` says so too.
@@ -59,6 +86,7 @@ contract Revenue is IRevenue, Governed {
     ICnyVoucher public immutable voucher;
     IMonitoringOracle public immutable oracle;
     IPledges public immutable pledges;
+    IFunds public immutable funds;
 
     /* STORAGE */
 
@@ -67,6 +95,9 @@ contract Revenue is IRevenue, Governed {
     mapping(bytes32 agreement => mapping(uint16 version => Version)) private _versions;
     mapping(bytes32 agreement => mapping(uint16 version => mapping(uint256 leg => LegShare))) private _legs;
     mapping(bytes32 agreement => mapping(uint256 leg => LegSource)) private _sources;
+    mapping(bytes32 child => Parent[]) private _parents;
+    /// @inheritdoc IRevenue
+    mapping(bytes32 agreement => uint256) public cumulativeOf;
     mapping(bytes32 agreement => mapping(uint8 leg => mapping(Period => Register))) private _registers;
     mapping(bytes32 agreement => mapping(uint16 version => mapping(Period => Income))) private _income;
     mapping(bytes32 agreement => mapping(Period => bool)) private _isClosed;
@@ -74,12 +105,13 @@ contract Revenue is IRevenue, Governed {
     mapping(bytes32 line => mapping(uint256 index => uint256)) private _paid;
     mapping(address account => uint256) private _setAside;
 
-    constructor(address authority, ICnyVoucher voucher_, IMonitoringOracle oracle_, IPledges pledges_)
+    constructor(address authority, ICnyVoucher voucher_, IMonitoringOracle oracle_, IPledges pledges_, IFunds funds_)
         Governed(authority)
     {
         voucher = voucher_;
         oracle = oracle_;
         pledges = pledges_;
+        funds = funds_;
     }
 
     /* AGREEMENTS */
@@ -90,31 +122,66 @@ contract Revenue is IRevenue, Governed {
         restricted
         returns (uint16 version)
     {
+        Head memory head = _announce(agreement, effectiveFrom);
+        version = _addVersion(agreement, head, legs, 0);
+        _heads[agreement] = head;
+    }
+
+    /// @inheritdoc IRevenue
+    function publishTiers(bytes32 agreement, Tier[] calldata tiers, uint64 effectiveFrom)
+        external
+        restricted
+        returns (uint16 first)
+    {
+        require(tiers.length != 0 && tiers.length <= MAXIMUM_TIERS, TierCount(agreement, tiers.length));
+        Head memory head = _announce(agreement, effectiveFrom);
+        require(head.versions == 0 || head.isTiered, NotTiered(agreement));
+        head.isTiered = true;
+        first = head.versions + 1;
+        for (uint256 i = 0; i < tiers.length; i++) {
+            uint128 from = tiers[i].from;
+            require(i == 0 ? from == 0 : from > tiers[i - 1].from, TierNotAscending(agreement, i, from));
+            require(i == 0 || tiers[i].legs.length == tiers[0].legs.length, LegCount(agreement, tiers[i].legs.length));
+            _addVersion(agreement, head, tiers[i].legs, from);
+        }
+        _heads[agreement] = head;
+    }
+
+    /// @dev The head that versions are about to be added to, from `effectiveFrom` on.
+    function _announce(bytes32 agreement, uint64 effectiveFrom) private view returns (Head memory head) {
         require(agreement != 0, AgreementUnknown(agreement));
-        Head memory head = _heads[agreement];
-        uint256 previousLegs = _versions[agreement][head.versions].legs;
-        require(
-            legs.length != 0 && legs.length >= previousLegs && legs.length <= MAXIMUM_LEGS,
-            LegCount(agreement, legs.length)
-        );
+        head = _heads[agreement];
         // The first version may look back, so that an agreement signed on paper covers income since; a later one may not
         // change how income that may have arrived already is split.
         if (head.versions != 0) {
             uint256 earliest = head.effectiveFrom >= block.timestamp ? head.effectiveFrom + 1 : block.timestamp;
             require(effectiveFrom >= earliest, EffectiveTooEarly(effectiveFrom, earliest));
         }
+        head.effectiveFrom = effectiveFrom;
+        head.tiers = 0;
+    }
 
-        version = head.versions + 1;
-        _heads[agreement] = Head({versions: version, effectiveFrom: effectiveFrom});
-        _versions[agreement][version] = Version({effectiveFrom: effectiveFrom, legs: uint8(legs.length)});
+    function _addVersion(bytes32 agreement, Head memory head, Leg[] calldata legs, uint128 incomeFrom)
+        private
+        returns (uint16 version)
+    {
+        uint256 previousLegs = _versions[agreement][head.versions].legs;
+        require(
+            legs.length != 0 && legs.length >= previousLegs && legs.length <= MAXIMUM_LEGS,
+            LegCount(agreement, legs.length)
+        );
+        version = ++head.versions;
+        uint8 tier = head.tiers++;
+        _versions[agreement][version] =
+            Version({effectiveFrom: head.effectiveFrom, legs: uint8(legs.length), tier: tier, incomeFrom: incomeFrom});
         uint256 before = 0;
         for (uint256 i = 0; i < legs.length; i++) {
             Leg calldata leg = legs[i];
             _requireWellFormed(agreement, i, leg);
             if (i < previousLegs) {
-                _requireUnchanged(agreement, head.versions, i, leg);
+                _requireUnchanged(agreement, version - 1, i, leg);
             } else {
-                _sources[agreement][i] = LegSource({purpose: leg.purpose, feed: leg.feed, subject: leg.subject});
+                _addLeg(agreement, head, i, leg);
             }
             require(before + leg.bps <= BPS, SharesDoNotAddUp(agreement, before + leg.bps));
             _legs[agreement][version][i] =
@@ -122,7 +189,27 @@ contract Revenue is IRevenue, Governed {
             before += leg.bps;
         }
         require(before == BPS, SharesDoNotAddUp(agreement, before));
-        emit AgreementPublished(agreement, version, effectiveFrom, legs, msg.sender);
+        emit AgreementPublished(agreement, version, head.effectiveFrom, tier, incomeFrom, legs, msg.sender);
+    }
+
+    function _addLeg(bytes32 agreement, Head memory head, uint256 i, Leg calldata leg) private {
+        _sources[agreement][i] = LegSource({
+            purpose: leg.purpose, feed: leg.feed, subject: leg.subject, child: leg.child, payoutBps: leg.payoutBps
+        });
+        if (leg.kind != LegKind.Agreement) return;
+
+        // An agreement names children that exist before it does, so no path of children ever leads back.
+        require(head.versions == 1, NestedTooLate(agreement, i));
+        Head memory child = _heads[leg.child];
+        require(child.versions != 0, AgreementUnknown(leg.child));
+        require(child.height < MAXIMUM_HEIGHT, NestedTooDeep(agreement, leg.child));
+        uint256 parents = _parents[leg.child].length;
+        require(parents < MAXIMUM_PARENTS, TooManyParents(leg.child, parents));
+        if (child.height >= head.height) head.height = child.height + 1;
+        // What a child has closed can take no income any more, and what its own children have closed neither.
+        if (child.nextPeriod > head.firstPeriod) head.firstPeriod = child.nextPeriod;
+        if (child.firstPeriod > head.firstPeriod) head.firstPeriod = child.firstPeriod;
+        _parents[leg.child].push(Parent({agreement: agreement, leg: uint8(i)}));
     }
 
     function _requireUnchanged(bytes32 agreement, uint16 previous, uint256 i, Leg calldata leg) private view {
@@ -130,22 +217,30 @@ contract Revenue is IRevenue, Governed {
         LegSource storage source = _sources[agreement][i];
         require(
             leg.kind == share.kind && leg.account == share.account && leg.purpose == source.purpose
-                && leg.feed == source.feed && leg.subject == source.subject,
+                && leg.feed == source.feed && leg.subject == source.subject && leg.child == source.child
+                && leg.payoutBps == source.payoutBps,
             LegChanged(agreement, i)
         );
     }
 
-    function _requireWellFormed(bytes32 agreement, uint256 i, Leg calldata leg) private pure {
+    function _requireWellFormed(bytes32 agreement, uint256 i, Leg calldata leg) private view {
         bool hasAccount = leg.account != address(0);
-        bool hasPurpose = leg.purpose != 0;
         bool hasFeed = leg.feed != 0 && leg.subject != 0;
         bool hasNoFeed = leg.feed == 0 && leg.subject == 0;
+        bool isFund = leg.kind == LegKind.Fund;
+        bool isNested = leg.kind == LegKind.Agreement;
         require(
-            (leg.kind == LegKind.Account && hasAccount && !hasPurpose && hasNoFeed)
-                || (leg.kind == LegKind.Fund && hasAccount && hasPurpose && hasNoFeed)
-                || (leg.kind == LegKind.Register && !hasAccount && !hasPurpose && hasFeed),
+            leg.kind != LegKind.None && hasAccount == (isFund || leg.kind == LegKind.Account)
+                && (leg.purpose != 0) == isFund && (leg.kind == LegKind.Register ? hasFeed : hasNoFeed)
+                && (leg.child != 0) == isNested && (leg.payoutBps == 0 || (isFund && leg.payoutBps <= BPS)),
             LegMalformed(agreement, i)
         );
+        require(!_isOurs(leg.account), AccountReserved(leg.account));
+    }
+
+    /// @dev The contracts in which vouchers that arrive unannounced would belong to nobody.
+    function _isOurs(address account) private view returns (bool) {
+        return account == address(this) || account == address(voucher) || account == address(funds);
     }
 
     /// @inheritdoc IRevenue
@@ -169,7 +264,6 @@ contract Revenue is IRevenue, Governed {
         Register storage register = _registers[agreement][leg][period];
         if (register.round == round) return;
         require(register.round == 0, RegisterOpenAlready(agreement, leg, period, register.round));
-        require(!_isClosed[agreement][period], ClosedAlready(agreement, period));
 
         register.root = measured.shareRoot;
         register.total = uint128(measured.value);
@@ -185,30 +279,62 @@ contract Revenue is IRevenue, Governed {
         external
         restricted
     {
+        _requireBegun(period);
+        _receive(agreement, period, amount, bankReference);
+        voucher.mintIncome(amount, bankReference);
+    }
+
+    function _requireBegun(Period period) private view {
         Period current = Months.containing(block.timestamp);
         require(!(period > current), PeriodInFuture(period, current));
-        uint16 version = versionAt(agreement, block.timestamp);
+    }
+
+    /// @dev Shares `amount` that is, or is about to be, among this contract's vouchers.
+    function _receive(bytes32 agreement, Period period, uint256 amount, bytes32 receipt) private {
+        // The voucher refuses a supply of 2^88, so no income is ever as wide as this.
+        require(amount <= type(uint128).max, AmountTooLarge(amount, type(uint128).max));
+        Head memory head = _heads[agreement];
+        uint16 version = _versionAt(agreement, head, block.timestamp);
+        require(!(head.firstPeriod > period), PeriodTooEarly(agreement, period, head.firstPeriod));
+        if (!head.isTiered) {
+            _addIncome(agreement, version, period, amount, receipt);
+            return;
+        }
+
+        // Each tier takes what of the cumulative income lies within it, whatever the receipts that it came in.
+        uint256 from = cumulativeOf[agreement];
+        uint256 to = from + amount;
+        cumulativeOf[agreement] = to;
+        for (; from < to; version++) {
+            Version storage next = _versions[agreement][version + 1];
+            uint256 end = next.tier != 0 && next.incomeFrom < to ? next.incomeFrom : to;
+            if (end <= from) continue;
+            _addIncome(agreement, version, period, end - from, receipt);
+            from = end;
+        }
+    }
+
+    function _addIncome(bytes32 agreement, uint16 version, Period period, uint256 amount, bytes32 receipt) private {
         Income storage income = _income[agreement][version][period];
         // A version that was published after the period closed has no mark of its own yet.
         require(
             !income.isClosed && (income.received != 0 || !_isClosed[agreement][period]),
             ClosedAlready(agreement, period)
         );
-
-        // The voucher refuses a supply of 2^88, so no income is ever as wide as this.
-        require(amount <= type(uint128).max, AmountTooLarge(amount, type(uint128).max));
         uint256 received = income.received + amount;
         income.received = uint240(received);
-        emit IncomeReceived(agreement, period, bankReference, version, amount, received, msg.sender);
-
-        voucher.mintIncome(amount, bankReference, msg.sender);
+        emit IncomeReceived(agreement, period, receipt, version, amount, received, msg.sender);
     }
 
     /// @inheritdoc IRevenue
     function closePeriod(bytes32 agreement, Period period) external restricted {
-        uint16 versions = _heads[agreement].versions;
+        Head storage head = _heads[agreement];
+        uint16 versions = head.versions;
         require(versions != 0, AgreementUnknown(agreement));
         require(!_isClosed[agreement][period], ClosedAlready(agreement, period));
+        // Also because no agreement could take this one as its child for any period before.
+        _requireBegun(period);
+        _requireParentsDone(agreement, period);
         // Without its register, what a leg received could never be claimed again.
         for (uint16 version = 1; version <= versions; version++) {
             Income storage income = _income[agreement][version][period];
@@ -223,7 +349,26 @@ contract Revenue is IRevenue, Governed {
             }
         }
         _isClosed[agreement][period] = true;
+        if (!(head.nextPeriod > period)) head.nextPeriod = Period.wrap(Period.unwrap(period) + 1);
         emit PeriodClosed(agreement, period, msg.sender);
+    }
+
+    /// @dev Parents first: a closed parent takes no more income, and once all that its legs owe has been collected, nothing can
+    /// come from it any more.
+    function _requireParentsDone(bytes32 agreement, Period period) private view {
+        Parent[] storage parents = _parents[agreement];
+        for (uint256 i = 0; i < parents.length; i++) {
+            bytes32 parent = parents[i].agreement;
+            if (_heads[parent].firstPeriod > period) continue;
+            require(_isClosed[parent][period], ParentOpen(agreement, period, parent));
+            Line memory line = Line({agreement: parent, version: 1, period: period, leg: parents[i].leg});
+            for (; line.version <= _heads[parent].versions; line.version++) {
+                bytes32 id = keccak256(abi.encode(line));
+                uint256 owed =
+                    _owed(_legs[parent][line.version][line.leg], _income[parent][line.version][period]).income;
+                require(_paid[id][0] == owed, NotForwarded(id, owed, _paid[id][0]));
+            }
+        }
     }
 
     /* CLAIMS */
@@ -248,39 +393,112 @@ contract Revenue is IRevenue, Governed {
         }
     }
 
+    /// @inheritdoc IRevenue
+    function claimFor(address account, Claim[] calldata claims) external returns (uint256 amount) {
+        IPledges.Payment[][] memory payments = new IPledges.Payment[][](claims.length);
+        uint256 rest = 0;
+        for (uint256 i = 0; i < claims.length; i++) {
+            Claim calldata each = claims[i];
+            require(each.leaf.account == account, LeafOfOther(each.leaf.account, account));
+            uint256 step;
+            uint256 diverted;
+            (step, diverted, payments[i]) =
+                _settle(each.line, lineId(each.line), _owedTo(each.line), each.leaf, each.proof);
+            amount += step;
+            rest += step - diverted;
+        }
+        _payTogether(payments);
+        if (rest != 0) _pay(account, rest);
+    }
+
+    /// @dev Pays each lender once, whatever number of claims its money comes from.
+    function _payTogether(IPledges.Payment[][] memory payments) private {
+        for (uint256 i = 0; i < payments.length; i++) {
+            for (uint256 j = 0; j < payments[i].length; j++) {
+                uint256 sum = payments[i][j].amount;
+                if (sum == 0) continue;
+                address lender = payments[i][j].lender;
+                for (uint256 k = i + 1; k < payments.length; k++) {
+                    for (uint256 l = 0; l < payments[k].length; l++) {
+                        if (payments[k][l].lender != lender) continue;
+                        sum += payments[k][l].amount;
+                        payments[k][l].amount = 0;
+                    }
+                }
+                _pay(lender, sum);
+            }
+        }
+    }
+
     function _claim(Line calldata line, bytes32 id, Owed memory owed, Leaf calldata leaf, bytes calldata proof)
         private
         returns (uint256 amount)
     {
+        uint256 diverted;
+        IPledges.Payment[] memory payments;
+        (amount, diverted, payments) = _settle(line, id, owed, leaf, proof);
+        _payOut(payments, leaf.account, amount - diverted);
+    }
+
+    /// @dev Records that `leaf` is paid all that it is owed now; the caller makes the payments.
+    function _settle(Line calldata line, bytes32 id, Owed memory owed, Leaf calldata leaf, bytes calldata proof)
+        private
+        returns (uint256 amount, uint256 diverted, IPledges.Payment[] memory payments)
+    {
         uint256 entitled = _entitled(line, owed, leaf, proof);
         uint256 already = _paid[id][leaf.index];
-        if (entitled <= already) return 0;
+        if (entitled <= already) return (0, 0, payments);
 
         amount = entitled - already;
         _paid[id][leaf.index] = entitled;
-        (IPledges.Payment[] memory payments, uint256 diverted) = _divert(line, leaf.account, already, entitled);
+        (payments, diverted) = _divert(line, leaf.account, already, entitled);
         emit Claimed(id, leaf.account, leaf.index, amount, diverted, entitled);
-        _payOut(payments, leaf.account, amount - diverted);
     }
 
     /// @inheritdoc IRevenue
     function collect(Line calldata line) external returns (uint256 amount) {
-        LegShare memory share = _share(line);
-        require(share.kind == LegKind.Account, WrongLegKind(share.kind, LegKind.Account));
         bytes32 id = lineId(line);
-        uint256 entitled = _owedTo(line).income;
+        amount = _collect(line, id);
+        require(amount != 0, NothingToCollect(id));
+    }
+
+    /// @inheritdoc IRevenue
+    function collectMany(Line[] calldata lines) external returns (uint256 amount) {
+        for (uint256 i = 0; i < lines.length; i++) {
+            amount += _collect(lines[i], lineId(lines[i]));
+        }
+    }
+
+    function _collect(Line calldata line, bytes32 id) private returns (uint256 amount) {
+        LegShare memory share = _share(line);
+        require(share.kind != LegKind.Register, WrongLegKind(share.kind, LegKind.Account));
+        uint256 entitled = _owed(share, _income[line.agreement][line.version][line.period]).income;
         uint256 already = _paid[id][0];
-        require(entitled > already, NothingToCollect(id));
+        if (entitled <= already) return 0;
 
         amount = entitled - already;
         _paid[id][0] = entitled;
-        (IPledges.Payment[] memory payments, uint256 diverted) = _divert(line, share.account, already, entitled);
-        emit Collected(id, share.account, amount, diverted, entitled);
-        _payOut(payments, share.account, amount - diverted);
+        if (share.kind == LegKind.Account) {
+            (IPledges.Payment[] memory payments, uint256 diverted) = _divert(line, share.account, already, entitled);
+            emit Collected(id, share.account, amount, diverted, entitled);
+            _payOut(payments, share.account, amount - diverted);
+        } else if (share.kind == LegKind.Fund) {
+            emit Collected(id, address(funds), amount, 0, entitled);
+            voucher.transfer(address(funds), amount);
+            funds.fill(line.agreement, line.leg, amount);
+        } else {
+            bytes32 child = _sources[line.agreement][line.leg].child;
+            // No step of a line is ever the same as another, so neither is its reference.
+            bytes32 receipt = keccak256(abi.encode(id, entitled));
+            emit Forwarded(id, child, receipt, amount, entitled, msg.sender);
+            _receive(child, line.period, amount, receipt);
+        }
     }
 
     /// @inheritdoc IRevenue
     function withdraw(address account) external returns (uint256 amount) {
+        // Only a register that names one of these contracts as a holder puts anything aside for it.
+        require(!_isOurs(account), AccountReserved(account));
         amount = _setAside[account];
         require(amount != 0, NothingSetAside(account));
         _setAside[account] = 0;
@@ -310,11 +528,13 @@ contract Revenue is IRevenue, Governed {
     /// @dev A payee who cannot be paid must not stop the others: what fails is set aside for it. A caller cannot force this
     /// with too little gas: the 1/64 of the gas that is left after a failing transfer does not pay for the bookkeeping.
     function _pay(address to, uint256 amount) private {
-        try voucher.transfer(to, amount) returns (bool) {}
-        catch {
-            _setAside[to] += amount;
-            emit SetAside(to, amount, _setAside[to]);
+        if (!_isOurs(to)) {
+            try voucher.transfer(to, amount) returns (bool) {
+                return;
+            } catch {}
         }
+        _setAside[to] += amount;
+        emit SetAside(to, amount, _setAside[to]);
     }
 
     /* ENTITLEMENT */
@@ -324,9 +544,11 @@ contract Revenue is IRevenue, Governed {
         require(share.kind != LegKind.None, LineUnknown(line));
     }
 
-    function _owedTo(Line calldata line) private view returns (Owed memory owed) {
-        LegShare memory share = _share(line);
-        Income memory income = _income[line.agreement][line.version][line.period];
+    function _owedTo(Line calldata line) private view returns (Owed memory) {
+        return _owed(_share(line), _income[line.agreement][line.version][line.period]);
+    }
+
+    function _owed(LegShare memory share, Income memory income) private pure returns (Owed memory owed) {
         owed.isClosed = income.isClosed;
         owed.income = income.isClosed
             ? Shares.entitledClosed(income.received, share.before, share.bps, BPS)
@@ -357,12 +579,17 @@ contract Revenue is IRevenue, Governed {
     }
 
     /// @inheritdoc IRevenue
-    function versionAt(bytes32 agreement, uint256 timestamp) public view returns (uint16) {
-        Head memory head = _heads[agreement];
+    function versionAt(bytes32 agreement, uint256 timestamp) external view returns (uint16) {
+        return _versionAt(agreement, _heads[agreement], timestamp);
+    }
+
+    function _versionAt(bytes32 agreement, Head memory head, uint256 timestamp) private view returns (uint16) {
         require(head.versions != 0, AgreementUnknown(agreement));
-        if (head.effectiveFrom <= timestamp) return head.versions;
-        for (uint16 version = head.versions - 1; version > 0; version--) {
-            if (_versions[agreement][version].effectiveFrom <= timestamp) return version;
+        uint16 first = head.versions - head.tiers + 1;
+        if (head.effectiveFrom <= timestamp) return first;
+        for (uint16 version = first - 1; version > 0; version--) {
+            Version storage published = _versions[agreement][version];
+            if (published.effectiveFrom <= timestamp) return version - published.tier;
         }
         revert AgreementNotInForce(agreement, _versions[agreement][1].effectiveFrom, timestamp);
     }
@@ -386,9 +613,35 @@ contract Revenue is IRevenue, Governed {
                 account: share.account,
                 purpose: source.purpose,
                 feed: source.feed,
-                subject: source.subject
+                subject: source.subject,
+                child: source.child,
+                payoutBps: source.payoutBps
             });
         }
+    }
+
+    /// @inheritdoc IRevenue
+    function tierOf(bytes32 agreement, uint16 version) external view returns (uint8 tier, uint128 incomeFrom) {
+        Version storage published = _versions[agreement][version];
+        return (published.tier, published.incomeFrom);
+    }
+
+    /// @inheritdoc IRevenue
+    function fundOf(bytes32 agreement, uint8 leg) external view returns (bytes32 purpose, uint16 payoutBps) {
+        LegKind kind = _legs[agreement][_heads[agreement].versions][leg].kind;
+        require(kind == LegKind.Fund, WrongLegKind(kind, LegKind.Fund));
+        LegSource storage source = _sources[agreement][leg];
+        return (source.purpose, source.payoutBps);
+    }
+
+    /// @inheritdoc IRevenue
+    function childOf(bytes32 agreement, uint8 leg) external view returns (bytes32) {
+        return _sources[agreement][leg].child;
+    }
+
+    /// @inheritdoc IRevenue
+    function firstPeriodOf(bytes32 agreement) external view returns (Period) {
+        return _heads[agreement].firstPeriod;
     }
 
     /// @inheritdoc IRevenue

@@ -14,7 +14,7 @@ from web3.middleware import SignAndSendRawMiddlewareBuilder
 from gongsheng.cast import CROSS_CHECK_GROUP, CROSS_CHECKER, REPORTERS, Cast
 from ledger_service.chain.client import Chain
 from ledger_service.chain.deployment import Deployment, Officers, deploy
-from ledger_service.chain.lines import leg_tuples
+from ledger_service.chain.lines import publications
 from ledger_service.domain.agreements import agreement_named, catalogue
 from ledger_service.domain.identifiers import Address, bytes32_of
 
@@ -29,7 +29,17 @@ BUFFER_BPS = 1_000
 CARBON_CROSS_CHECK_FEED = "carbon-kg-remote"
 CARBON_AGREEMENT, CARBON_PROJECT = "carbon-pool", "carbon-pool-project"
 PRODUCT_AGREEMENT = "one-product"
-PAYEES = ("city", "research-team", "laboratory", "reservoir-operator", "county-treasury")
+PAYEES = (
+    "city",
+    "research-team",
+    "laboratory",
+    "reservoir-operator",
+    "county-treasury",
+    "course-platform",
+    "course-creator",
+    "data-exchange",
+    "data-steward",
+)
 """Everybody whom the catalogue names as a payee."""
 
 KIND = {"household": 1, "cooperative": 2, "bank": 3, "buyer": 4, "operator": 5, "treasury": 6}
@@ -168,18 +178,9 @@ def open_county(
     ]
     calls.append(oracle.addSigner(bytes32_of(CARBON_CROSS_CHECK_FEED), reporters[CROSS_CHECKER], CROSS_CHECK_GROUP))
     payees = {name: Address(cast.account(name).address) for name in PAYEES}
-    calls += [
-        revenue.publish(
-            bytes32_of(agreement.key),
-            leg_tuples(
-                agreement,
-                payees=payees,
-                subject=carbon_subject if agreement.key == CARBON_AGREEMENT else product_subject,
-            ),
-            now,
-        )
-        for agreement in catalogue().values()
-    ]
+    for agreement in catalogue().values():
+        subject = carbon_subject if agreement.key == CARBON_AGREEMENT else product_subject
+        calls += publications(revenue, agreement, payees=payees, subject=subject, effective_from=now)
     calls.append(
         chain.contract("CarbonCredits").functions.registerProject(
             bytes32_of(CARBON_PROJECT),

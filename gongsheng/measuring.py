@@ -87,13 +87,20 @@ def submit(chain: Chain, measured: Measured, signers: Sequence[LocalAccount], ca
     Returns:
         The round's id.
     """
+    return submit_metered(chain, measured, signers, carrier)[0]
+
+
+def submit_metered(
+    chain: Chain, measured: Measured, signers: Sequence[LocalAccount], carrier: LocalAccount
+) -> tuple[bytes, int]:
+    """Does the same, and says what gas it took."""
     oracle = chain.contract("MonitoringOracle").functions
     signed = [report_by(chain, measured, signer) for signer in signers]
     messages = [tuple(report.message().values()) for report, _ in signed]
-    chain.send(oracle.submitMany(messages, [signature for _, signature in signed]), carrier)
+    receipt = chain.send(oracle.submitMany(messages, [signature for _, signature in signed]), carrier)
     first = signed[0][0]
     round_id: bytes = chain.call(oracle.roundId(first.feed, first.subject, first.period_start, first.period_end))
-    return round_id
+    return round_id, int(receipt["gasUsed"])
 
 
 def finalise(chain: Chain, rounds: Sequence[bytes], carrier: LocalAccount) -> None:

@@ -3,7 +3,8 @@
 Vouchers (ERC-20) and credits (ERC-1155) are posted as they move. A second set of postings explains whom the vouchers in
 `Revenue` belong to: income is credited to legs by the open rule, the fen that the rule holds back to the pot's dust;
 closing a period moves the dust to the legs by the closed rule; a claim moves what it pays from its leg to the holder
-and the holder's lenders. A third follows the loans. So the books work out by themselves, from the receipts and the
+and the holder's lenders, into a fund, or to a child agreement as its income. A third follows the funds, a fourth the
+loans. So the books work out by themselves, from the receipts and the
 agreements alone, what every leg is owed, and reconciliation can compare that with what the contract says.
 """
 
@@ -16,6 +17,9 @@ from ledger_service.chain.events import (
     Collected,
     Disbursed,
     Emitted,
+    Forwarded,
+    FundFilled,
+    FundSpent,
     IncomeReceived,
     PeriodClosed,
     Repayment,
@@ -27,7 +31,7 @@ from ledger_service.chain.events import (
     emitted_of,
 )
 from ledger_service.chain.lines import line_id
-from ledger_service.domain.agreements import AgreementUnknown, Line, Pot, leg_income
+from ledger_service.domain.agreements import AgreementUnknown, Fund, Line, Pot, leg_income
 from ledger_service.domain.books import CNY, Account, AccountKind, Asset, Entry, Posting, Record, credit_of
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import ZERO_ADDRESS, Address, text_of
@@ -127,6 +131,30 @@ class Projection:
                 yield from self._paid(event.line, event.index, event.account, event.amount, event.diverted)
             case Collected():
                 yield from self._paid(event.line, 0, event.account, event.amount, event.diverted)
+            case Forwarded():
+                line = self.line(event.line)
+                yield from _moved(
+                    CNY,
+                    event.amount,
+                    debit=Account(AccountKind.LEG, str(line)),
+                    credit=Account(AccountKind.FORWARDED, f"{line}/0", text_of(event.child)),
+                )
+            case FundFilled():
+                fund = str(Fund(text_of(event.agreement), event.leg))
+                yield from _moved(
+                    CNY,
+                    event.amount,
+                    debit=Account(AccountKind.FILLED, fund),
+                    credit=Account(AccountKind.FUND, fund),
+                )
+            case FundSpent():
+                fund = str(Fund(text_of(event.agreement), event.leg))
+                yield from _moved(
+                    CNY,
+                    event.amount,
+                    debit=Account(AccountKind.FUND, fund),
+                    credit=Account(AccountKind.SPENT, fund, event.payee),
+                )
             case SetAside():
                 yield from _moved(
                     CNY,

@@ -143,10 +143,13 @@ def open_register(reader: Reader, line: Line) -> Emitted[RegisterOpened]:
 
 
 def paid_by_leaf(reader: Reader, line: Line) -> Mapping[int, int]:
-    """What each leaf of a line was paid, in fen, its lenders included; without those that were paid nothing."""
+    """What each leaf of a line was paid, in fen, its lenders included; without those that were paid nothing.
+
+    A line that is no register has leaf 0, which also counts what it brought to a child agreement.
+    """
     prefix = f"{line}/"
     paid: dict[int, int] = {}
-    for kind in (AccountKind.HOLDER, AccountKind.LENDERS):
+    for kind in (AccountKind.HOLDER, AccountKind.LENDERS, AccountKind.FORWARDED):
         for (account, _), balance in reader.balances(kind, subject_prefix=prefix).items():
             index = int(account.subject.removeprefix(prefix))
             paid[index] = paid.get(index, 0) - balance

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 from rich.console import Console
 from rich.table import Table
 
@@ -35,6 +37,7 @@ from gongsheng.county import (
     PRODUCT_AGREEMENT,
     admit,
     advance,
+    committee_decides,
     deploy_protocol,
     fund_with_gas,
     open_county,
@@ -82,6 +85,7 @@ class Bench:
         self.figures: list[Figure] = []
         self.receipts = 0
         self.pledges = 0
+        self.quorum_gas = 0
         rng = np.random.default_rng(20_260)
         accounts = rng.integers(1, 256, size=(HOLDERS, 20), dtype=np.uint8)
         self.borrowers = {index: Account.from_key(rng.bytes(32)) for index in (7, 8)}
@@ -115,13 +119,14 @@ class Bench:
         measuring.submit(self.chain, crossed, [self.reporters[CROSS_CHECKER]], self.relayer)
         measured = Measured(feed=CARBON_FEED, **common, **some)
         signers = [self.reporters[name] for name in REPORTERS]
-        return measuring.submit(self.chain, measured, signers, self.relayer)
+        round_id, self.quorum_gas = measuring.submit_metered(self.chain, measured, signers, self.relayer)
+        return round_id
 
-    def income(self, agreement: str, period: Period) -> int:
+    def income(self, agreement: str, period: Period, key: bytes | None = None) -> int:
         self.receipts += 1
         reference = f"GAS-{self.receipts:06d}".encode().ljust(32, b"\0")
         call = self.chain.contract("Revenue").functions.receiveIncome(
-            bytes32_of(agreement), period.value, 800_000_000, reference
+            key or bytes32_of(agreement), period.value, 800_000_000, reference
         )
         return self.send(call, self.cast.account("treasurer"))
 
@@ -141,6 +146,31 @@ class Bench:
         leaves = [self.leaf(index) for index in indices]
         proofs = [self.register.proof(index) for index in indices]
         return self.send(revenue.claimMany(self.line(period), leaves, proofs))
+
+    def claim_periods(self, periods: list[Period], index: int) -> int:
+        """Everything that one holder is owed in some periods, in one transaction."""
+        revenue = self.chain.contract("Revenue").functions
+        claims = [(self.line(period), self.leaf(index), self.register.proof(index)) for period in periods]
+        return self.send(revenue.claimFor(to_checksum_address(self.leaf(index)[1]), claims))
+
+    def collect_many(self, accounts: int, period: Period) -> int:
+        """A receipt is paid out to some accounts at once, which hold vouchers already."""
+        revenue = self.chain.contract("Revenue").functions
+        agreement = bytes32_of(f"gas-{accounts}-accounts")
+        named = [Account.from_key(keccak(text=f"account {i}")).address for i in range(accounts)]
+        whole, rest = divmod(10_000, accounts)
+        legs = [(1, whole + (rest if i == 0 else 0), each, *[bytes(32)] * 4, 0) for i, each in enumerate(named)]
+        committee_decides(
+            self.chain,
+            self.cast.account("committee"),
+            [revenue.publish(agreement, legs, self.chain.timestamp() + 10 * DAY)],
+        )
+        advance(self.chain, 10 * DAY)
+        lines = [(agreement, 1, period.value, leg) for leg in range(accounts)]
+        for _ in range(2):
+            self.income("", period, agreement)
+            gas = self.send(revenue.collectMany(lines))
+        return gas
 
     def pledge(self, borrower: LocalAccount, period: Period, bps: int) -> None:
         self.pledges += 1
@@ -187,6 +217,7 @@ def measure(bench: Bench, tell: Callable[[str], None]) -> None:
     rounds = [bench.round(period) for period in periods]
     measuring.finalise(bench.chain, rounds, bench.relayer)
     issued = [bench.send(credits.issue(bytes32_of(CARBON_PROJECT), round_id)) for round_id in rounds]
+    bench.record("verify a quorum of 3 signatures, with its storage", bench.quorum_gas)
     bench.record("issue a batch with its register", issued[-1])
 
     tell("入账与领取 · income and claims")
@@ -223,8 +254,21 @@ def measure(bench: Bench, tell: Callable[[str], None]) -> None:
 
     for each in periods[1:]:
         bench.income(CARBON_AGREEMENT, each)
+    bench.record(
+        "collect 12 periods of one holder, in one transaction, first",
+        bench.claim_periods(periods[1:], 765_432),
+        650_000,
+    )
     separate = sum(bench.claim(each, 654_321) for each in periods[1:])
     bench.record("collect 12 periods of one holder, in 12 transactions", separate)
+    for each in periods[1:]:
+        bench.income(CARBON_AGREEMENT, each)
+    bench.record(
+        "collect 12 periods of one holder, in one transaction, repeated", bench.claim_periods(periods[1:], 765_432)
+    )
+    for accounts, peer in ((3, 80_089), (10, 155_568)):
+        gas = bench.collect_many(accounts, period)
+        bench.record(f"pay a receipt out to {accounts} accounts at once, repeated", gas, peer)
     assert bench.chain.call(revenue.isClosed(bytes32_of(CARBON_AGREEMENT), period.value)) is False
 
 

@@ -255,6 +255,18 @@ def holder_income(
     return entitled_open(income, weights[holder], sum(weights))
 
 
+def tier_parts(cumulative: int, amount: int, bounds: Sequence[int]) -> tuple[int, ...]:
+    """SPEC T2: how much of ``amount``, which comes on top of ``cumulative``, lies in each tier.
+
+    ``bounds`` are where the tiers begin, the first at zero. Fen by fen: each belongs to the last tier that has begun.
+    """
+    require_amounts(cumulative, amount, *bounds)
+    ends = [*bounds[1:], max(cumulative + amount, bounds[-1])]
+    below = [min(max(cumulative, begin), end) - begin for begin, end in zip(bounds, ends, strict=True)]
+    after = [min(max(cumulative + amount, begin), end) - begin for begin, end in zip(bounds, ends, strict=True)]
+    return tuple(now - before for before, now in zip(below, after, strict=True))
+
+
 def net(lines: Sequence[tuple[int, int]], accounts: int) -> list[int]:
     """S7: the net of an account is the sum of its lines, each an account and a signed amount."""
     nets = [0] * accounts

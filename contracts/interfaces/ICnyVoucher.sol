@@ -44,7 +44,8 @@ interface ICnyVoucher is IERC20 {
 
     /* EVENTS */
 
-    /// @notice Emitted when `amount` fen arrived in the bank under `bankReference` and were minted to `to`.
+    /// @notice Emitted when `amount` fen that `to` paid in arrived in the bank under `bankReference`. Income is announced by
+    /// `Revenue`, which emits its reference.
     event Minted(bytes32 indexed bankReference, address indexed to, uint256 amount, address indexed by);
     /// @notice Emitted when `amount` fen of `holder` went into escrow to be paid by the bank.
     event RedemptionRequested(
@@ -82,7 +83,7 @@ interface ICnyVoucher is IERC20 {
     function mint(address to, uint256 amount, bytes32 bankReference) external;
 
     /// @notice Mints income to `Revenue`. For `Revenue` alone, which checks that its caller is the treasurer.
-    function mintIncome(uint256 amount, bytes32 bankReference, address treasurer) external;
+    function mintIncome(uint256 amount, bytes32 bankReference) external;
 
     /* OUT */
 

@@ -9,21 +9,24 @@ import {Period} from "./Types.sol";
 /// hash that the oracle's quorum signed.
 interface IRevenue {
     /// @notice What a leg is. `None` is no leg.
-    /// `Account`: one account collects it. `Fund`: an earmarked fund, kept here for one purpose. `Register`: the holders of a
-    /// share register claim it.
+    /// `Account`: one account collects it. `Fund`: an earmarked fund, kept in `Funds` for one purpose. `Register`: the holders
+    /// of a share register claim it. `Agreement`: it is income of another agreement, the child.
     enum LegKind {
         None,
         Account,
         Fund,
-        Register
+        Register,
+        Agreement
     }
 
     /// @param kind What it is.
     /// @param bps Its share, in basis points; those of one version add up to 10,000.
-    /// @param account Who collects an `Account` leg; who will answer for a `Fund`; zero for a `Register`.
+    /// @param account Who collects an `Account` leg; who answers for a `Fund`; zero otherwise.
     /// @param purpose What a `Fund` may be spent on, as short text; zero otherwise.
     /// @param feed Oracle feed whose final rounds name the holders of a `Register`; zero otherwise.
     /// @param subject Subject in that feed; zero otherwise.
+    /// @param child The agreement whose income an `Agreement` leg is; zero otherwise.
+    /// @param payoutBps The share of a bill that a `Fund` pays, in basis points; zero for a fund that pays by amount.
     struct Leg {
         LegKind kind;
         uint16 bps;
@@ -31,6 +34,16 @@ interface IRevenue {
         bytes32 purpose;
         bytes32 feed;
         bytes32 subject;
+        bytes32 child;
+        uint16 payoutBps;
+    }
+
+    /// @notice One tier of a version that shares income by how much the agreement has received in all.
+    /// @param from Cumulative income of the agreement, in fen, from which it applies; up to the next tier's.
+    /// @param legs How the income within it is shared.
+    struct Tier {
+        uint128 from;
+        Leg[] legs;
     }
 
     /// @notice One leg of one version of an agreement in one period: the unit in which money is owed and paid.
@@ -48,6 +61,13 @@ interface IRevenue {
         uint128 weight;
     }
 
+    /// @notice A leaf of a register line, with its proof.
+    struct Claim {
+        Line line;
+        Leaf leaf;
+        bytes proof;
+    }
+
     /// @param root Merkle-sum root.
     /// @param total Sum of all weights.
     /// @param count Number of holders.
@@ -61,9 +81,17 @@ interface IRevenue {
 
     /* EVENTS */
 
-    /// @notice Emitted when version `version` of `agreement` was published; it splits receipts from `effectiveFrom` on.
+    /// @notice Emitted when version `version` of `agreement` was published; it splits receipts from `effectiveFrom` on. Where
+    /// it is one of several tiers, it is tier `tier` (counted from 0) and splits what lies above `incomeFrom` fen of the
+    /// agreement's cumulative income, up to the next tier.
     event AgreementPublished(
-        bytes32 indexed agreement, uint16 indexed version, uint64 effectiveFrom, Leg[] legs, address indexed by
+        bytes32 indexed agreement,
+        uint16 indexed version,
+        uint64 effectiveFrom,
+        uint8 tier,
+        uint128 incomeFrom,
+        Leg[] legs,
+        address indexed by
     );
     /// @notice Emitted when leg `leg` of `agreement` has its holders for `period`.
     event RegisterOpened(
@@ -76,7 +104,8 @@ interface IRevenue {
         uint64 count,
         address by
     );
-    /// @notice Emitted for each receipt; `received` is what version and period have received in all.
+    /// @notice Emitted for each receipt, once per tier that it reaches; `received` is what version and period have received in
+    /// all. The vouchers were minted against `bankReference`, or, after `Forwarded`, came from another agreement.
     event IncomeReceived(
         bytes32 indexed agreement,
         Period indexed period,
@@ -93,8 +122,19 @@ interface IRevenue {
     event Claimed(
         bytes32 indexed line, address indexed account, uint256 index, uint256 amount, uint256 diverted, uint256 paid
     );
-    /// @notice Emitted when the account of a line receives `amount` fen, of which `diverted` went to its lenders.
+    /// @notice Emitted when the account of a line receives `amount` fen, of which `diverted` went to its lenders. The account of
+    /// a fund's line is `Funds`.
     event Collected(bytes32 indexed line, address indexed account, uint256 amount, uint256 diverted, uint256 paid);
+    /// @notice Emitted when `amount` fen of a line become income of the agreement `child`, under an `internalReference` of its
+    /// own: the hash of the line and of `paid`, what it has forwarded in all.
+    event Forwarded(
+        bytes32 indexed line,
+        bytes32 indexed child,
+        bytes32 indexed internalReference,
+        uint256 amount,
+        uint256 paid,
+        address by
+    );
     /// @notice Emitted when a payment to `account` failed and is kept for it; `balance` is all that is kept.
     event SetAside(address indexed account, uint256 amount, uint256 balance);
     /// @notice Emitted when what was kept for `account` is paid.
@@ -111,6 +151,17 @@ interface IRevenue {
     /// @notice Thrown when a new version would change what an existing leg is. It may change shares and add legs.
     error LegChanged(bytes32 agreement, uint256 leg);
     error EffectiveTooEarly(uint64 effectiveFrom, uint256 earliest);
+    /// @notice Thrown for a leg whose money could never leave again: its account is a contract of the protocol.
+    error AccountReserved(address account);
+    error TierCount(bytes32 agreement, uint256 tiers);
+    /// @notice Thrown when tiers do not begin at 0 and ascend.
+    error TierNotAscending(bytes32 agreement, uint256 tier, uint128 from);
+    /// @notice Thrown when a plain agreement would become tiered: its cumulative income was not counted.
+    error NotTiered(bytes32 agreement);
+    /// @notice Thrown when a later version adds a leg that is an agreement. Only the first may, so no cycle can come about.
+    error NestedTooLate(bytes32 agreement, uint256 leg);
+    error NestedTooDeep(bytes32 agreement, bytes32 child);
+    error TooManyParents(bytes32 child, uint256 parents);
     error LineUnknown(Line line);
     error WrongLegKind(LegKind given, LegKind expected);
     error RoundOfOtherSubject(bytes32 feed, bytes32 subject);
@@ -120,11 +171,19 @@ interface IRevenue {
     /// @notice Thrown when a proof's sums do not add up to the register's total.
     error RegisterTotal(uint256 computed, uint256 total);
     error PeriodInFuture(Period period, Period current);
+    /// @notice Thrown for income of a period that a child of the agreement had already closed when it became its child.
+    error PeriodTooEarly(bytes32 agreement, Period period, Period first);
+    /// @notice Thrown when a child would close before `parent`, whose legs may still bring it income.
+    error ParentOpen(bytes32 agreement, Period period, bytes32 parent);
+    /// @notice Thrown when a child would close before what a closed parent owes it has been collected.
+    error NotForwarded(bytes32 line, uint256 owed, uint256 paid);
     error AmountTooLarge(uint256 amount, uint256 maximum);
     error ClosedAlready(bytes32 agreement, Period period);
     error NothingToClaim(bytes32 line, uint256 index);
     error NothingToCollect(bytes32 line);
     error NothingSetAside(address account);
+    /// @notice Thrown when a claim for one holder names the leaf of another.
+    error LeafOfOther(address account, address expected);
     error LengthMismatch(uint256 left, uint256 right);
 
     /* AGREEMENTS */
@@ -133,8 +192,17 @@ interface IRevenue {
     /// @return version Its number, counted from 1.
     function publish(bytes32 agreement, Leg[] calldata legs, uint64 effectiveFrom) external returns (uint16 version);
 
+    /// @notice Publishes versions that share income by tiers of the agreement's cumulative income, over all periods in the order
+    /// of arrival: each tier is a version of its own, in consecutive numbers. For the committee, after its delay. An agreement
+    /// is tiered from its first version on, or never.
+    /// @return first The number of the first tier.
+    function publishTiers(bytes32 agreement, Tier[] calldata tiers, uint64 effectiveFrom)
+        external
+        returns (uint16 first);
+
     /// @notice Opens the register of (agreement, leg) for the month in which the final `round` ended. Anyone may call; opening
-    /// the same register again does nothing.
+    /// the same register again does nothing. In a closed period that works too: a leg that received income has its register
+    /// by then, so only registers without income can be missing.
     function openRegister(bytes32 agreement, uint8 leg, bytes32 round) external;
 
     /* INCOME */
@@ -142,7 +210,8 @@ interface IRevenue {
     /// @notice Records `amount` fen of income that the bank received under `bankReference`. For the treasurer.
     function receiveIncome(bytes32 agreement, Period period, uint256 amount, bytes32 bankReference) external;
 
-    /// @notice Declares the income of (agreement, period) complete. For the treasurer. All registers must be open.
+    /// @notice Declares the income of (agreement, period) complete. For the treasurer. All registers must be open, all parents
+    /// closed, and what they owe to this agreement collected.
     function closePeriod(bytes32 agreement, Period period) external;
 
     /* CLAIMS */
@@ -158,8 +227,19 @@ interface IRevenue {
         external
         returns (uint256 amount);
 
-    /// @notice Pays what the account of an `Account` line is owed now. Anyone may call.
+    /// @notice Does the same for one holder and any lines, such as the periods of a year, with one payment to each payee.
+    /// Lines that owe nothing are passed over.
+    /// @param account The holder; all leaves must be its own.
+    /// @return amount What was paid in all.
+    function claimFor(address account, Claim[] calldata claims) external returns (uint256 amount);
+
+    /// @notice Brings what a line is owed now to where its leg says: to the account, into the fund, or to the child agreement as
+    /// income of the same period, split by the child's version that is in force now. Anyone may call.
     function collect(Line calldata line) external returns (uint256 amount);
+
+    /// @notice Does the same for many lines. Those that owe nothing are passed over.
+    /// @return amount What was brought away in all.
+    function collectMany(Line[] calldata lines) external returns (uint256 amount);
 
     /// @notice Pays what was set aside for `account`. Anyone may call.
     function withdraw(address account) external returns (uint256 amount);
@@ -169,7 +249,7 @@ interface IRevenue {
     /// @return Number of published versions of `agreement`.
     function versionCount(bytes32 agreement) external view returns (uint16);
 
-    /// @return The version that splits a receipt at `timestamp`; reverts when there is none.
+    /// @return The version that splits a receipt at `timestamp`, the first of its tiers; reverts when there is none.
     function versionAt(bytes32 agreement, uint256 timestamp) external view returns (uint16);
 
     /// @return effectiveFrom When `version` came or comes into force.
@@ -178,6 +258,23 @@ interface IRevenue {
         external
         view
         returns (uint64 effectiveFrom, Leg[] memory legs);
+
+    /// @return tier Which tier `version` is, counted from 0; 0 for a plain version.
+    /// @return incomeFrom Cumulative income from which it applies.
+    function tierOf(bytes32 agreement, uint16 version) external view returns (uint8 tier, uint128 incomeFrom);
+
+    /// @return purpose What the fund of (agreement, leg) may be spent on; reverts if the leg is no fund.
+    /// @return payoutBps The share of a bill that it pays; 0 if it pays by amount.
+    function fundOf(bytes32 agreement, uint8 leg) external view returns (bytes32 purpose, uint16 payoutBps);
+
+    /// @return The agreement whose income the leg is; zero if it is no `Agreement` leg.
+    function childOf(bytes32 agreement, uint8 leg) external view returns (bytes32);
+
+    /// @return The first period for which `agreement` takes income; 0 unless it has a child that was older.
+    function firstPeriodOf(bytes32 agreement) external view returns (Period);
+
+    /// @return What a tiered `agreement` has received in all, over all periods; 0 for a plain one.
+    function cumulativeOf(bytes32 agreement) external view returns (uint256);
 
     /// @return The register of (agreement, leg, period); all zero while it is not open.
     function registerOf(bytes32 agreement, uint8 leg, Period period) external view returns (Register memory);
@@ -197,7 +294,7 @@ interface IRevenue {
     /// @return What `leaf` of `line` is owed in all so far, paid or not.
     function entitledOf(Line calldata line, Leaf calldata leaf, bytes calldata proof) external view returns (uint256);
 
-    /// @return What leaf `index` of the line `line` has received. An `Account` line uses index 0.
+    /// @return What leaf `index` of the line `line` has received. A line that is no register uses index 0.
     function paidOf(bytes32 line, uint256 index) external view returns (uint256);
 
     /// @return What is kept for `account` because it could not be paid.

@@ -14,6 +14,8 @@ from ledger_service.api.models import (
     AgreementSummary,
     BatchDetail,
     BatchSummary,
+    FundDetail,
+    FundSummary,
     Health,
     Movement,
     Page,
@@ -25,6 +27,7 @@ from ledger_service.chain.addresses import address_of
 from ledger_service.chain.client import Chain, connect
 from ledger_service.chain.deployment import Deployment
 from ledger_service.chain.events import BatchIssued, Repayment, head_number
+from ledger_service.domain.agreements import Fund
 from ledger_service.domain.identifiers import bytes32_of
 from ledger_service.facts import (
     agreements,
@@ -35,6 +38,7 @@ from ledger_service.facts import (
     pledge_named,
     published_versions,
 )
+from ledger_service.reports.funds import fund_statement, fund_statements
 from ledger_service.reports.income import pot_incomes
 from ledger_service.reports.statement import holder_statement
 from ledger_service.settings import Settings
@@ -106,6 +110,22 @@ def get_agreement(
     reader: Reading, key: Annotated[str, Path(description="协议标识 · its key", examples=["carbon-pool"])]
 ) -> AgreementDetail:
     return AgreementDetail.of(key, published_versions(reader, key), pot_incomes(reader, key))
+
+
+@router.get("/funds", summary="专项资金 · Earmarked funds")
+def list_funds(reader: Reading, limit: Limit = 100, offset: Offset = 0) -> Page[FundSummary]:
+    return Page.of([FundSummary.of(statement) for statement in fund_statements(reader)], limit, offset)
+
+
+@router.get("/funds/{key}/{leg}", summary="专项资金 · A fund and what it was spent on", responses=UNKNOWN)
+def get_fund(
+    reader: Reading,
+    key: Annotated[str, Path(description="协议标识 · key of its agreement", examples=["carbon-pool"])],
+    leg: Annotated[int, Path(ge=0, le=255, description="分成序号 · number of its leg", examples=[0])],
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> FundDetail:
+    return FundDetail.of(fund_statement(reader, Fund(key, leg)), limit, offset)
 
 
 @router.get("/batches", summary="碳汇批次 · Batches of credits")

@@ -13,6 +13,7 @@ from ledger_service.domain.books import CNY, Block, Identity, Record
 from ledger_service.domain.identifiers import Address, text_of
 from ledger_service.domain.units import Bps, Period, tonnes_text, yuan_text
 from ledger_service.facts import Pledge, Redemption, Round
+from ledger_service.reports.funds import FundStatement, Spending
 from ledger_service.reports.income import LineIncome, PotIncome
 from ledger_service.reports.statement import Earning, HolderStatement
 from ledger_service.store.books import Booked
@@ -150,7 +151,7 @@ class Leg(Answer):
     index: int
     name: Text | None
     """Nothing when the agreement is not in the catalogue."""
-    kind: Literal["account", "fund", "register"]
+    kind: Literal["account", "fund", "register", "agreement"]
     share: Share
     account: AddressText | None
     """Who collects an account, or answers for a fund."""
@@ -160,20 +161,27 @@ class Leg(Answer):
     """The oracle feed that measures the holders of a register."""
     subject: str | None
     """What it measures there."""
+    child: str | None
+    """The agreement whose income a nested leg is."""
+    payout: Share | None
+    """The share of a bill that a fund pays; nothing where it pays by amount."""
 
     @classmethod
     def of(cls, agreement: str, index: int, leg: PublishedLeg) -> Self:
         shipped = catalogue().get(agreement)
         is_register = leg.kind is LegKind.REGISTER
+        has_account = leg.kind in (LegKind.ACCOUNT, LegKind.FUND)
         return cls(
             index=index,
             name=Text.of(shipped.legs[index].name) if shipped and index < len(shipped.legs) else None,
             kind=leg.kind.name.lower(),
             share=Share.of(leg.bps),
-            account=None if is_register else leg.account,
+            account=leg.account if has_account else None,
             purpose=text_of(leg.purpose) if leg.kind is LegKind.FUND else None,
             feed=text_of(leg.feed) if is_register else None,
             subject=text_of(leg.subject) if is_register else None,
+            child=text_of(leg.child) if leg.kind is LegKind.AGREEMENT else None,
+            payout=Share.of(leg.payout_bps) if leg.payout_bps else None,
         )
 
 
@@ -182,6 +190,10 @@ class Version(Answer):
 
     version: int
     effective_from: datetime
+    tier: int
+    """Which of the tiers that were published together; 0 for a plain version."""
+    income_from: Money
+    """Cumulative income of the agreement from which the tier applies, up to the next tier."""
     legs: list[Leg]
     source: Source
 
@@ -191,6 +203,8 @@ class Version(Answer):
         return cls(
             version=event.version,
             effective_from=_moment(event.effective_from),
+            tier=event.tier,
+            income_from=Money.of(event.income_from),
             legs=[Leg.of(text_of(event.agreement), index, leg) for index, leg in enumerate(event.legs)],
             source=Source.of(published),
         )
@@ -275,6 +289,81 @@ class AgreementDetail(Answer):
             versions=[Version.of(version) for version in versions],
             income=[Income.of(pot) for pot in income],
         )
+
+
+# FUNDS
+
+
+class FundSpending(Answer):
+    """What somebody proposed to spend a fund on, and what became of it."""
+
+    spending: int
+    payee: AddressText
+    amount: Money
+    bill: Money | None
+    """The bill of which the fund pays its share; nothing where it pays by amount."""
+    evidence: Hex32
+    """Hash of what shows the purpose."""
+    state: Literal["proposed", "spent", "retracted"]
+    state_text: Text
+    proposed_by: AddressText
+    spent_by: AddressText | None
+    """Never the same as who proposed it."""
+    source: Source
+    """The newest event that says so."""
+
+    @classmethod
+    def of(cls, number: int, spending: Spending) -> Self:
+        event = spending.proposed.event
+        return cls(
+            spending=number,
+            payee=event.proposal.payee,
+            amount=Money.of(event.proposal.amount),
+            bill=Money.of(event.proposal.bill) if event.proposal.bill else None,
+            evidence=_hex(event.proposal.evidence),
+            state=spending.state.value,
+            state_text=Text.of(spending.state.words),
+            proposed_by=event.by,
+            spent_by=spending.spent.event.by if spending.spent else None,
+            source=Source.of(spending.spent or spending.proposed),
+        )
+
+
+class FundSummary(Answer):
+    """An earmarked fund: a leg of an agreement, kept for one purpose."""
+
+    agreement: str
+    leg: int
+    purpose: str
+    payout: Share | None
+    """The share of a bill that it pays; nothing where it pays by amount."""
+    filled: Money
+    spent: Money
+    balance: Money
+
+    @classmethod
+    def of(cls, statement: FundStatement) -> Self:
+        return cls(
+            agreement=statement.fund.agreement,
+            leg=statement.fund.leg,
+            purpose=statement.purpose,
+            payout=Share.of(statement.payout_bps) if statement.payout_bps else None,
+            filled=Money.of(statement.filled.value),
+            spent=Money.of(statement.spent.value),
+            balance=Money.of(statement.balance.value),
+        )
+
+
+class FundDetail(Answer):
+    """A fund with all its spendings."""
+
+    fund: FundSummary
+    spendings: Page[FundSpending]
+
+    @classmethod
+    def of(cls, statement: FundStatement, limit: int, offset: int) -> Self:
+        spendings = [FundSpending.of(number, each) for number, each in statement.spendings.items()]
+        return cls(fund=FundSummary.of(statement), spendings=Page[FundSpending].of(spendings, limit, offset))
 
 
 # CREDITS

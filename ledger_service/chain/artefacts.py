@@ -19,6 +19,7 @@ CONTRACTS = (
     "Revenue",
     "Pledges",
     "CarbonCredits",
+    "Funds",
 )
 """Every deployed contract, in the order of deployment."""
 

@@ -38,6 +38,7 @@ ROLE_TABLE: tuple[tuple[str, str, Role], ...] = (
     ("CnyVoucher", "confirmPayments", "treasurer"),
     ("CnyVoucher", "returnRedemption", "treasurer"),
     ("Revenue", "publish", "committee"),
+    ("Revenue", "publishTiers", "committee"),
     ("Revenue", "receiveIncome", "treasurer"),
     ("Revenue", "closePeriod", "treasurer"),
     ("Pledges", "pause", "guardian"),
@@ -45,6 +46,10 @@ ROLE_TABLE: tuple[tuple[str, str, Role], ...] = (
     ("CarbonCredits", "registerProject", "committee"),
     ("CarbonCredits", "pause", "guardian"),
     ("CarbonCredits", "resume", "committee"),
+    ("Funds", "propose", "operator"),
+    ("Funds", "spend", "treasurer"),
+    ("Funds", "pause", "guardian"),
+    ("Funds", "resume", "committee"),
 )
 """Who may call what. Every other function of the protocol is open to anyone, or to the party that it concerns."""
 
@@ -141,9 +146,10 @@ def deploy(w3: Web3, deployer: str, officers: Officers) -> Deployment:
         "Participants": (at["Authority"],),
         "MonitoringOracle": (at["Authority"],),
         "CnyVoucher": (at["Authority"], at["Participants"], at["Revenue"]),
-        "Revenue": (at["Authority"], at["CnyVoucher"], at["MonitoringOracle"], at["Pledges"]),
+        "Revenue": (at["Authority"], at["CnyVoucher"], at["MonitoringOracle"], at["Pledges"], at["Funds"]),
         "Pledges": (at["Authority"], at["Revenue"], at["CnyVoucher"]),
         "CarbonCredits": (at["Authority"], at["Participants"], at["MonitoringOracle"], at["Revenue"]),
+        "Funds": (at["Authority"], at["Revenue"], at["CnyVoucher"]),
     }
 
     receipts = [_create(w3, deployer, artefacts[name], arguments[name], at[name]) for name in CONTRACTS]

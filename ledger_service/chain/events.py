@@ -460,6 +460,8 @@ class PublishedLeg:
     purpose: bytes
     feed: bytes
     subject: bytes
+    child: bytes
+    payout_bps: int
 
 
 @_event
@@ -467,6 +469,8 @@ class AgreementPublished:
     agreement: bytes
     version: int
     effective_from: int
+    tier: int
+    income_from: int
     legs: tuple[PublishedLeg, ...]
     by: Address
 
@@ -521,6 +525,16 @@ class Collected:
 
 
 @_event
+class Forwarded:
+    line: bytes
+    child: bytes
+    internal_reference: bytes
+    amount: int
+    paid: int
+    by: Address
+
+
+@_event
 class SetAside:
     account: Address
     amount: int
@@ -531,6 +545,62 @@ class SetAside:
 class Withdrawn:
     account: Address
     amount: int
+
+
+# FUNDS
+
+
+@dataclass(frozen=True, slots=True)
+class SpendingProposal:
+    """What the operator proposes to spend a fund on."""
+
+    agreement: bytes
+    leg: int
+    purpose: bytes
+    payee: Address
+    amount: int
+    bill: int
+    evidence: bytes
+
+
+@_event
+class FundFilled:
+    agreement: bytes
+    leg: int
+    amount: int
+    balance: int
+
+
+@_event
+class SpendingProposed:
+    spending: int
+    agreement: bytes
+    leg: int
+    proposal: SpendingProposal
+    expires_at: int
+    by: Address
+
+
+@_event
+class SpendingRetracted:
+    spending: int
+    agreement: bytes
+    leg: int
+    by: Address
+
+
+@_event
+class FundSpent:
+    spending: int
+    agreement: bytes
+    leg: int
+    purpose: bytes
+    payee: Address
+    amount: int
+    evidence: bytes
+    balance: int
+    proposed_by: Address
+    by: Address
 
 
 # PLEDGES

@@ -51,6 +51,34 @@ _EXPLANATIONS: Mapping[str, tuple[str, str]] = {
     "ReferenceMissing": ("缺少银行流水号", "the bank reference is missing"),
     "ClosedAlready": ("{agreement} 的该期已关账", "that period of {agreement} is closed"),
     "AgreementUnknown": ("没有名为 {agreement} 的分配协议", "there is no agreement {agreement}"),
+    "PeriodTooEarly": (
+        "{agreement} 的该期早于下级协议已关账的期",
+        "a child agreement of {agreement} had closed that period",
+    ),
+    "ParentOpen": (
+        "须先关账上级协议 {parent}，再关账 {agreement}",
+        "the parent agreement {parent} must be closed before {agreement}",
+    ),
+    "NotForwarded": (
+        "上级协议应转入 {owed} 分，仅转入 {paid} 分：请先收取",
+        "a parent agreement owes {owed} fen and has forwarded {paid}: collect the rest first",
+    ),
+    "NothingToCollect": ("该分成目前没有可收取的款项", "the line is owed nothing now"),
+    "PurposeOfOther": ("专项资金用途为 {purpose}，不是 {given}", "the fund is for {purpose}, not for {given}"),
+    "FundTooSmall": (
+        "专项资金余额 {balance} 分，不足 {amount} 分",
+        "the fund holds {balance} fen, {amount} are needed",
+    ),
+    "SecondPersonNeeded": (
+        "支出须由另一人批准，{caller} 已提出",
+        "somebody else must approve: {caller} proposed the spending",
+    ),
+    "SpendingExpired": ("支出申请 {spending} 已过期", "the proposed spending {spending} has expired"),
+    "EvidenceUsed": ("该凭据已用于一笔支出", "the fund was spent on this evidence before"),
+    "NotShareOfBill": (
+        "金额 {amount} 分不是账单 {bill} 分的规定比例",
+        "{amount} fen are not the fund's share of a bill of {bill} fen",
+    ),
     "NothingToClaim": ("该持有人目前没有可领取的收益", "the holder is owed nothing now"),
     "ProofRefused": ("份额证明与登记册不符", "the proof does not belong to the register"),
     "NotAdmitted": ("账户 {account} 未登记为参与方", "account {account} is not an admitted participant"),

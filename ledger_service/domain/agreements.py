@@ -11,7 +11,7 @@ from typing import Any
 from ledger_service.domain.bilingual import Words
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import bytes32_of, is_short_text
-from ledger_service.domain.units import WHOLE_BPS, Bps, Period
+from ledger_service.domain.units import WHOLE_BPS, Bps, Fen, Period
 from pyo3_core import entitled_closed, entitled_open
 
 
@@ -24,6 +24,8 @@ class LegKind(IntEnum):
     """专项资金：an earmarked fund, kept on chain for one purpose."""
     REGISTER = 3
     """份额登记册：the holders of a share register claim it."""
+    AGREEMENT = 4
+    """下级协议：it is income of another agreement, the child."""
 
 
 class LegMalformed(LedgerError):
@@ -58,9 +60,26 @@ class AgreementUnknown(LedgerError):
         super().__init__(f"没有名为“{key}”的分配协议 · there is no agreement “{key}”")
 
 
+class StageMalformed(LedgerError):
+    """A later stage of an agreement does not follow the ones before, or its tiers do not ascend from zero."""
+
+    def __init__(self, key: str, after_months: int) -> None:
+        self.key = key
+        self.after_months = after_months
+        super().__init__(
+            f"协议“{key}”第 {after_months} 个月起的阶段无效：阶段须依次后移，档位须自 0 起递增 · "
+            f"the stage of “{key}” after {after_months} months is not valid: stages follow one another, "
+            "and tiers ascend from zero"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One part of an agreement. An account or fund names its payee, a fund its purpose, a register its feed."""
+    """One part of an agreement.
+
+    An account or fund names its payee, a fund its purpose, a register its feed, an agreement its child. A fund may pay
+    a share of bills.
+    """
 
     key: str
     name: Words
@@ -69,16 +88,44 @@ class Leg:
     payee: str | None = None
     purpose: str | None = None
     feed: str | None = None
+    child: str | None = None
+    payout: Bps | None = None
+    """The share of a bill that a fund pays; nothing where it pays by amount."""
 
     def __post_init__(self) -> None:
-        named = (self.payee is not None, self.purpose is not None, self.feed is not None)
+        facts = (self.payee, self.purpose, self.feed, self.child)
+        named = tuple(fact is not None for fact in facts)
         expected = {
-            LegKind.ACCOUNT: (True, False, False),
-            LegKind.FUND: (True, True, False),
-            LegKind.REGISTER: (False, False, True),
+            LegKind.ACCOUNT: (True, False, False, False),
+            LegKind.FUND: (True, True, False, False),
+            LegKind.REGISTER: (False, False, True, False),
+            LegKind.AGREEMENT: (False, False, False, True),
         }[self.kind]
-        if named != expected or not all(map(is_short_text, filter(None, (self.purpose, self.feed)))):
+        texts = filter(None, (self.purpose, self.feed, self.child))
+        pays_bills = self.payout is not None and self.payout.value > 0
+        if (
+            named != expected
+            or not all(map(is_short_text, texts))
+            or (self.payout is not None and not (pays_bills and self.kind is LegKind.FUND))
+        ):
             raise LegMalformed(self.key, self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """How income is shared from some cumulative income of the agreement on, up to the next tier."""
+
+    income_from: Fen
+    shares: tuple[Bps, ...]
+    """One for each leg."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What applies some months after an agreement came into force."""
+
+    after_months: int
+    tiers: tuple[Tier, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +136,22 @@ class Agreement:
     name: Words
     income: Words
     legs: tuple[Leg, ...]
+    stages: tuple[Stage, ...] = ()
+    """Later stages. An agreement that has any counts its income over all periods, from the first fen on."""
 
     def __post_init__(self) -> None:
         bytes32_of(self.key)
-        if (total := sum(leg.share.value for leg in self.legs)) != WHOLE_BPS:
-            raise SharesDoNotAddUp(self.key, total)
+        shares = [tuple(leg.share for leg in self.legs)]
+        shares += [tier.shares for stage in self.stages for tier in stage.tiers]
+        for each in shares:
+            if len(each) != len(self.legs) or (total := sum(share.value for share in each)) != WHOLE_BPS:
+                raise SharesDoNotAddUp(self.key, total if len(each) == len(self.legs) else 0)
+        before = 0
+        for stage in self.stages:
+            bounds = [tier.income_from.value for tier in stage.tiers]
+            if stage.after_months <= before or bounds[:1] != [0] or bounds != sorted(set(bounds)):
+                raise StageMalformed(self.key, stage.after_months)
+            before = stage.after_months
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -106,6 +164,17 @@ class Pot:
 
     def __str__(self) -> str:
         return f"{self.agreement}/{self.version}/{self.period}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fund:
+    """An earmarked fund: a leg of an agreement, in all its versions and periods."""
+
+    agreement: str
+    leg: int
+
+    def __str__(self) -> str:
+        return f"{self.agreement}/{self.leg}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -122,6 +191,19 @@ class Line:
 def leg_income(received: int, shares_bps: Sequence[int], leg: int, *, closed: bool) -> int:
     """SPEC S3: what leg `leg` is owed of what its pot `received`, in fen, while open and once closed."""
     return slice_income(received, sum(shares_bps[:leg]), shares_bps[leg], WHOLE_BPS, closed=closed)
+
+
+def tier_parts(cumulative: int, amount: int, bounds: Sequence[int]) -> tuple[int, ...]:
+    """SPEC T2: how much of an `amount` that comes on top of `cumulative` lies in each tier, in fen.
+
+    Args:
+        cumulative: What the agreement received before.
+        amount: What it receives now.
+        bounds: Where each tier begins, the first at zero.
+    """
+    after = cumulative + amount
+    ends = (*bounds[1:], after)
+    return tuple(max(0, min(end, after) - max(begin, cumulative)) for begin, end in zip(bounds, ends, strict=True))
 
 
 def slice_income(income: int, before: int, weight: int, total: int, *, closed: bool) -> int:
@@ -150,8 +232,17 @@ def _agreement(key: str, table: Mapping[str, Any]) -> Agreement:
         name=Words(**table["name"]),
         income=Words(**table["income"]),
         legs=tuple(_leg(**leg) for leg in table["legs"]),
+        stages=tuple(_stage(**stage) for stage in table.get("stages", ())),
     )
 
 
-def _leg(*, key: str, name: Mapping[str, str], kind: str, bps: int, **facts: str) -> Leg:
-    return Leg(key=key, name=Words(**name), kind=LegKind[kind.upper()], share=Bps(bps), **facts)
+def _leg(*, key: str, name: Mapping[str, str], kind: str, bps: int, payout_bps: int | None = None, **facts: str) -> Leg:
+    payout = None if payout_bps is None else Bps(payout_bps)
+    return Leg(key=key, name=Words(**name), kind=LegKind[kind.upper()], share=Bps(bps), payout=payout, **facts)
+
+
+def _stage(*, after_months: int, tiers: Sequence[Mapping[str, Any]]) -> Stage:
+    return Stage(
+        after_months,
+        tuple(Tier(Fen(tier["income_from_fen"]), tuple(map(Bps, tier["bps"]))) for tier in tiers),
+    )

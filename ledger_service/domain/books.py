@@ -31,8 +31,8 @@ def batch_of(asset: Asset) -> int:
 class AccountKind(StrEnum):
     """What an account counts. A positive balance is what somebody has to give, a negative one whom it is owed to.
 
-    Four groups balance in themselves: vouchers against the bank, income against those it belongs to, loans against what
-    was lent, credits against what was measured.
+    Five groups balance in themselves: vouchers against the bank, income against those it belongs to, funds against what
+    came into them, loans against what was lent, credits against what was measured.
     """
 
     BANK = "bank"
@@ -45,6 +45,14 @@ class AccountKind(StrEnum):
     """分成待付：what the line `subject` is owed and was not paid."""
     DUST = "dust"
     """尾差：what the pot `subject` holds back while it is open, less than one fen for each leg."""
+    FORWARDED = "forwarded"
+    """转入：what the line of leaf `subject` brought to the agreement `owner` as income."""
+    FILLED = "filled"
+    """专项资金收入：what came into the fund `subject`, a leg of an agreement."""
+    FUND = "fund"
+    """专项资金：what the fund `subject` holds."""
+    SPENT = "spent"
+    """专项支出：what `owner` was paid out of the fund `subject`."""
     HOLDER = "holder"
     """持有人已付：what `owner` was paid as leaf `subject` (line and index)."""
     LENDERS = "lenders"

@@ -1,24 +1,36 @@
 """Chain = books = bank, figure by figure, with the settlement core as an independent fourth opinion."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ledger_service.bank import Direction, Statement, reference_bytes32
 from ledger_service.chain.client import Chain
-from ledger_service.chain.events import Claimed, Collected, Minted, RedemptionPaid, emitted_of
+from ledger_service.chain.events import (
+    Claimed,
+    Collected,
+    Emitted,
+    Forwarded,
+    IncomeReceived,
+    Minted,
+    RedemptionPaid,
+    emitted_of,
+)
 from ledger_service.chain.snapshot import Snapshot
-from ledger_service.domain.agreements import Line
+from ledger_service.domain.agreements import Line, tier_parts
 from ledger_service.domain.bilingual import Words
 from ledger_service.domain.books import Account, AccountKind, Asset, Block, batch_of
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import Address, text_of
 from ledger_service.domain.units import tonnes_text, yuan_text
-from ledger_service.facts import emitted, open_registers, pledges
+from ledger_service.facts import agreements, emitted, open_registers, pledges
 from ledger_service.projection import REMEMBERED, Projection
+from ledger_service.reports.funds import fund_statements
 from ledger_service.settlement import RegisterFolder, open_register, paid_by_leaf
 from ledger_service.store.books import Books, Reader
 
@@ -43,10 +55,16 @@ class Check(Enum):
         "收益合约余额 = 未付分成 + 尾差 + 代存", "vouchers in Revenue = unpaid legs + dust + set aside"
     )
     """Chain, and the books' own account of whom those vouchers belong to."""
+    FUND = Words("专项资金逐项", "each earmarked fund")
+    """Chain and books."""
+    FUNDS_BALANCE = Words("专项资金合约余额 = 各专项合计", "vouchers in Funds = all funds")
+    """Chain, and the books' own account of what each fund holds."""
     SET_ASIDE = Words("代存逐户", "set aside for each account")
     """Chain and books."""
     RECEIVED = Words("入账（协议·版本·期）", "income of each agreement, version and period")
     """Chain and books."""
+    VERSION = Words("入账归入生效版本与档位", "income by the version and tier in force")
+    """Chain, books, and the core: worked out from the receipts, their times and what was published."""
     LEG = Words("分成应付", "income of each leg")
     """Chain, books, and the core: by the receipts, and once a register's period is closed the sum over all holders."""
     CLOSED_WHOLE = Words("关账后各分成合计 = 入账", "legs of a closed period = its income")
@@ -175,6 +193,7 @@ def reconcile(chain: Chain, books: Books, statement: Statement, registers: Regis
             *_vouchers(snapshot, reader, statement),
             *_references(reader, statement),
             *_income(snapshot, reader, registers),
+            *_versions(snapshot, reader),
             *_holders(snapshot, reader, registers),
             *_loans(snapshot, reader),
             *_credits(snapshot, reader),
@@ -201,6 +220,11 @@ def _vouchers(snapshot: Snapshot, reader: Reader, statement: Statement) -> Itera
             sum(reader.balances(kind).values()) for kind in (AccountKind.LEG, AccountKind.DUST, AccountKind.SET_ASIDE)
         ),
     )
+    funds = {each.fund: each.balance.value for each in fund_statements(reader)}
+    for fund, on_chain in zip(funds, snapshot.funds(list(funds)), strict=True):
+        yield Row(Check.FUND, str(fund), chain=on_chain, books=funds[fund])
+    (in_funds,) = snapshot.vouchers([Address(snapshot.chain.deployment.contracts["Funds"])])
+    yield Row(Check.FUNDS_BALANCE, "Funds", chain=in_funds, books=sum(funds.values()))
     yield from _by_owner(Check.VOUCHER_BALANCE, reader.balances(AccountKind.VOUCHER), snapshot.vouchers)
     yield from _by_owner(Check.SET_ASIDE, reader.balances(AccountKind.SET_ASIDE), snapshot.set_aside)
 
@@ -216,8 +240,17 @@ def _by_owner(
 
 
 def _references(reader: Reader, statement: Statement) -> Iterator[Row]:
-    booked = {each.event.bank_reference: each.event.amount for each in emitted(reader, Minted)}
-    booked |= {each.event.payment_reference: -each.event.amount for each in emitted(reader, RedemptionPaid)}
+    minted: Counter[bytes] = Counter()
+    # A tiered receipt is announced once for each tier that it reaches.
+    for each in emitted(reader, Minted):
+        minted[each.event.bank_reference] += each.event.amount
+    for received in emitted(reader, IncomeReceived):
+        minted[received.event.bank_reference] += received.event.amount
+    for forwarded in emitted(reader, Forwarded):
+        minted[forwarded.event.internal_reference] -= forwarded.event.amount
+    booked = dict(+minted) | {
+        each.event.payment_reference: -each.event.amount for each in emitted(reader, RedemptionPaid)
+    }
     stated = {reference_bytes32(line.reference): line for line in statement.lines}
     for reference in booked | stated:
         line = stated.get(reference)
@@ -252,6 +285,41 @@ def _income(snapshot: Snapshot, reader: Reader, registers: RegisterFolder) -> It
             yield Row(Check.CLOSED_WHOLE, str(pot), chain=sum(incomes), books=booked)
 
 
+def _versions(snapshot: Snapshot, reader: Reader) -> Iterator[Row]:
+    projection = Projection(reader.records(*REMEMBERED))
+    on_chain: Counter[tuple[str, int]] = Counter()
+    booked: Counter[tuple[str, int]] = Counter()
+    for pot, received in zip(projection.pots, snapshot.received(projection.pots), strict=True):
+        on_chain[pot.agreement, pot.version] += received
+        booked[pot.agreement, pot.version] += reader.balance(Account(AccountKind.RECEIVED, str(pot)))
+    core = _income_by_version(reader)
+    for agreement, version in sorted(on_chain | booked | core):
+        of = agreement, version
+        yield Row(Check.VERSION, f"{agreement}/{version}", chain=on_chain[of], books=booked[of], core=core[of])
+
+
+def _income_by_version(reader: Reader) -> Counter[tuple[str, int]]:
+    """SPEC I1 and T2: which version and tier each receipt belongs to, by its time and what came before it."""
+    published = agreements(reader)
+    expected: Counter[tuple[str, int]] = Counter()
+    cumulative: Counter[str] = Counter()
+
+    def receipt(each: Emitted[IncomeReceived]) -> tuple[str, bytes, int]:
+        return text_of(each.event.agreement), each.event.bank_reference, each.block.timestamp
+
+    # What a receipt brought to several tiers was announced at once.
+    for (agreement, _, timestamp), parts in groupby(emitted(reader, IncomeReceived), key=receipt):
+        amount = sum(part.event.amount for part in parts)
+        versions = [each.event for each in published[agreement]]
+        newest = max(each.effective_from for each in versions if each.effective_from <= timestamp)
+        tiers = [each for each in versions if each.effective_from == newest]
+        split = tier_parts(cumulative[agreement], amount, [each.income_from for each in tiers])
+        for tier, part in zip(tiers, split, strict=True):
+            expected[agreement, tier.version] += part
+        cumulative[agreement] += amount
+    return +expected
+
+
 def _holders(snapshot: Snapshot, reader: Reader, registers: RegisterFolder) -> Iterator[Row]:
     entitled = _entitled_when_paid(reader, registers)
     booked = {
@@ -269,7 +337,7 @@ def _entitled_when_paid(reader: Reader, registers: RegisterFolder) -> Mapping[tu
     projection = Projection()
     statements: dict[tuple[Line, int, bool], NDArray[np.uint64]] = {}
     entitled: dict[tuple[Line, int], int] = {}
-    for record in reader.records(*REMEMBERED, Claimed.__name__, Collected.__name__):
+    for record in reader.records(*REMEMBERED, Claimed.__name__, Collected.__name__, Forwarded.__name__):
         each = emitted_of(record)
         match event := each.event:
             case Claimed():
@@ -279,7 +347,7 @@ def _entitled_when_paid(reader: Reader, registers: RegisterFolder) -> Mapping[tu
                     register = registers.load(open_register(reader, line).event.root)
                     statements[line, income, is_closed] = register.statements(income, closed=is_closed)
                 entitled[line, event.index] = int(statements[line, income, is_closed][event.index])
-            case Collected():
+            case Collected() | Forwarded():
                 line = projection.line(event.line)
                 entitled[line, 0] = projection.line_income(line)
             case _:

@@ -11,6 +11,7 @@ from ledger_service.chain.events import (
     Claimed,
     Collected,
     Emitted,
+    Forwarded,
     IncomeReceived,
     RedemptionPaid,
     RedemptionRequested,
@@ -97,13 +98,28 @@ def trace_claim(reader: Reader, registers: RegisterFolder, claim: Emitted[Any]) 
     """
     projection = Projection(record for record in reader.records(*REMEMBERED) if _place(record) < _place(claim))
     line = projection.line(claim.event.line)
-    receipts = [each for each in emitted(reader, IncomeReceived) if _pot(each) == line.pot]
     return (
         _claim(claim, projection, line),
-        *(_receipt(each) for each in receipts if _place(each) < _place(claim)),
+        *_receipts(reader, projection, line.pot, _place(claim)),
         _agreement(reader, line),
         *(_register(reader, registers, claim, line) if isinstance(claim.event, Claimed) else ()),
     )
+
+
+def _receipts(reader: Reader, projection: Projection, pot: Pot, before: tuple[int, int]) -> Iterator[Step]:
+    """What a pot received: from the bank, or from a parent agreement, whose own receipts follow."""
+    forwarded = {each.event.internal_reference: each for each in emitted(reader, Forwarded)}
+    for each in emitted(reader, IncomeReceived):
+        if _pot(each) != pot or _place(each) >= before:
+            continue
+        source = forwarded.get(each.event.bank_reference)
+        if source is None:
+            yield _receipt(each)
+            continue
+        parent = projection.line(source.event.line)
+        yield _forwarding(source, parent)
+        yield from _receipts(reader, projection, parent.pot, _place(source))
+        yield _agreement(reader, parent)
 
 
 def _place(each: Emitted[Any] | Record) -> tuple[int, int]:
@@ -163,6 +179,17 @@ def _receipt(each: Emitted[IncomeReceived]) -> Step:
         ("金额", "amount", yuan_text(each.event.amount)),
         ("累计入账", "received in all", yuan_text(each.event.received)),
         ("记账人", "recorded by", each.event.by),
+    )
+
+
+def _forwarding(each: Emitted[Forwarded], line: Line) -> Step:
+    return _step(
+        each,
+        Words("上级协议转入", "from a parent agreement"),
+        ("分成", "line", line),
+        ("金额", "amount", yuan_text(each.event.amount)),
+        ("累计转入", "forwarded in all", yuan_text(each.event.paid)),
+        ("内部流水号", "internal reference", _hex(each.event.internal_reference)),
     )
 
 

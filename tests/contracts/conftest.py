@@ -156,6 +156,11 @@ def credits(county: Any) -> Any:
     return county.credits
 
 
+@pytest.fixture(scope="module")
+def funds(county: Any) -> Any:
+    return county.funds
+
+
 # PEOPLE
 
 

@@ -181,13 +181,6 @@ def test_issuing_fails_if_another_round_that_ended_in_the_month_has_its_register
         issue(TRIAL, rounds[1])
 
 
-def test_issuing_fails_when_the_period_is_closed(county, holders, issue):
-    round_ = county.measure(holders)
-    county.close(CARBON_POOL, DECEMBER)
-    with refused("ClosedAlready", agreement=CARBON_POOL, period=DECEMBER):
-        issue(PROJECT, round_)
-
-
 def test_anyone_issues_the_batch_of_a_final_round(county, credits, holders, auditor, pool, buffer):
     round_ = county.measure(holders)
     issuance = credits.issue(PROJECT, round_, {"from": auditor})

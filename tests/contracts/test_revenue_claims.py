@@ -12,7 +12,6 @@ from world import (
     CARBON_POOL,
     DAY,
     DECEMBER,
-    FUND,
     JANUARY,
     ONE_PRODUCT,
     PROCESSED,
@@ -478,6 +477,117 @@ def test_claiming_for_nobody_pays_nobody(received, revenue, relayer):
     assert revenue.claimMany(SUPPLIERS, [], [], {"from": relayer}).return_value == 0
 
 
+# MANY PERIODS OF ONE HOLDER
+
+
+@pytest.fixture
+def a_quarter(county, revenue, suppliers, relayer):
+    """Income and registers of three months; in the second, the cooperative stands at another place."""
+    periods = [DECEMBER - 1, DECEMBER, JANUARY]
+    registers = [
+        suppliers,
+        Holders([*zip(suppliers.accounts[1:], (9, 8, 7, 6), strict=True), (suppliers.accounts[0], 5)]),
+    ]
+    registers.append(suppliers)
+    for period, holders in zip(periods, registers, strict=True):
+        round_ = county.weigh(holders, period)
+        revenue.openRegister(ONE_PRODUCT, SUPPLIERS_LEG, round_, {"from": relayer})
+        county.receive(ONE_PRODUCT, period, 200_000 + period)
+    places = (0, 4, 0)
+    return [
+        (SUPPLIERS._replace(period=period), holders.leaf(index), holders.proof(index))
+        for period, holders, index in zip(periods, registers, places, strict=True)
+    ]
+
+
+def test_many_periods_are_claimed_with_one_transfer(a_quarter, revenue, voucher, cooperative, relayer):
+    owed = [revenue.entitledOf(*claim) for claim in a_quarter]
+    claims = revenue.claimFor(cooperative, a_quarter, {"from": relayer})
+
+    assert claims.return_value == sum(owed) == voucher.balanceOf(cooperative)
+    assert [event["amount"] for event in claims.events["Claimed"]] == owed
+    announced(claims, "Transfer", **{"from": revenue, "to": cooperative, "value": sum(owed)})
+    assert [revenue.paidOf(revenue.lineId(line), leaf.index) for line, leaf, _ in a_quarter] == owed
+
+
+def test_claiming_for_a_holder_fails_with_the_leaf_of_another(a_quarter, revenue, cooperative, household, relayer):
+    with refused("LeafOfOther", account=cooperative, expected=household):
+        revenue.claimFor(household, a_quarter, {"from": relayer})
+
+
+def test_claiming_many_periods_passes_over_what_was_paid_and_pays_one_period_once(
+    a_quarter, county, revenue, voucher, suppliers, cooperative, relayer
+):
+    owed = [revenue.entitledOf(*claim) for claim in a_quarter]
+    county.claim(a_quarter[0][0], suppliers, 0)
+    claims = revenue.claimFor(cooperative, [*a_quarter, *a_quarter], {"from": relayer})
+    assert claims.return_value == sum(owed[1:])
+    assert voucher.balanceOf(cooperative) == sum(owed)
+    again = revenue.claimFor(cooperative, a_quarter, {"from": relayer})
+    assert (again.return_value, silent(again, "Transfer")) == (0, True)
+
+
+def test_one_wrong_proof_refuses_all_periods(a_quarter, revenue, suppliers, cooperative, relayer):
+    line, leaf, _ = a_quarter[2]
+    wrong = suppliers.proof(1)
+    computed = leads_to(suppliers, leaf, wrong)
+    with refused("ProofRefused", computed=computed, root=suppliers.root):
+        revenue.claimFor(cooperative, [*a_quarter[:2], (line, leaf, wrong)], {"from": relayer})
+
+
+def test_claiming_no_periods_pays_nobody(revenue, cooperative, relayer):
+    assert revenue.claimFor(cooperative, [], {"from": relayer}).return_value == 0
+
+
+def test_a_blocked_holder_of_many_periods_is_set_aside_once(a_quarter, revenue, block, cooperative, relayer):
+    owed = sum(revenue.entitledOf(*claim) for claim in a_quarter)
+    block(cooperative)
+    claims = revenue.claimFor(cooperative, a_quarter, {"from": relayer})
+    announced(claims, "SetAside", account=cooperative, amount=owed, balance=owed)
+
+
+def test_liens_take_their_share_of_each_period_and_each_lender_is_paid_once(
+    a_quarter, county, revenue, voucher, cooperative, bank, second_bank, relayer
+):
+    """The first lien covers December only, the second both months from December, the third, of the first bank, all."""
+    terms = county.terms(fromPeriod=DECEMBER, toPeriod=DECEMBER, bps=1_000)
+    county.lend(terms)
+    county.lend(terms._replace(lender=str(second_bank), toPeriod=JANUARY, bps=2_000, nonce=10**6), second_bank)
+    county.lend(terms._replace(fromPeriod=DECEMBER - 1, toPeriod=JANUARY, bps=3_000, nonce=10**6 + 1))
+    county.clock.after(60 * DAY)  # All is due: more than the liens are offered.
+    held = {account: voucher.balanceOf(account) for account in (cooperative, bank, second_bank)}
+    owed = [revenue.entitledOf(*claim) for claim in a_quarter]
+    claims = revenue.claimFor(cooperative, a_quarter, {"from": relayer})
+
+    first = [owed[1] // 10]
+    second = [owed[1] * 2 // 10, owed[2] * 2 // 10]
+    third = [each * 3 // 10 for each in owed]
+    to_banks = {bank: sum(first) + sum(third), second_bank: sum(second)}
+    got = {account: voucher.balanceOf(account) - held[account] for account in held}
+    assert got == {**to_banks, cooperative: sum(owed) - sum(to_banks.values())}
+    assert len(claims.events["Transfer"]) == 3
+    diverted = [third[0], first[0] + second[0] + third[1], second[1] + third[2]]
+    assert [event["diverted"] for event in claims.events["Claimed"]] == diverted
+
+
+# RESERVED
+
+
+@pytest.mark.parametrize("name", ["revenue", "voucher", "funds"])
+def test_a_leaf_that_names_a_contract_of_the_protocol_is_set_aside(county, revenue, voucher, household, relayer, name):
+    contract = getattr(county, name)
+    holders = Holders([(contract.address, 1), (household, 1)])
+    revenue.openRegister(ONE_PRODUCT, SUPPLIERS_LEG, county.weigh(holders, DECEMBER), {"from": relayer})
+    county.receive(ONE_PRODUCT, DECEMBER, 1_000)
+    claims = revenue.claimMany(SUPPLIERS, holders.leaves(), holders.proofs(), {"from": relayer})
+
+    announced(claims, "SetAside", account=contract, amount=200, balance=200)
+    assert voucher.balanceOf(household) == 200
+    assert voucher.balanceOf(revenue) == 800
+    with refused("AccountReserved", account=contract):
+        revenue.withdraw(contract, {"from": relayer})
+
+
 # SET ASIDE
 
 
@@ -555,15 +665,10 @@ def test_too_little_gas_never_sets_a_holder_aside(received, revenue, suppliers, 
 # ACCOUNTS AND FUNDS
 
 
-@pytest.mark.parametrize(
-    ("line", "kind"),
-    [(SUPPLIERS, REGISTER), (Line(CARBON_POOL, 1, DECEMBER, 0), FUND)],
-    ids=["a register", "a fund"],
-)
-def test_collecting_fails_for_a_leg_that_is(county, revenue, relayer, line, kind):
-    county.receive(line.agreement, DECEMBER, 1_000)
-    with refused("WrongLegKind", given=kind, expected=ACCOUNT):
-        revenue.collect(line, {"from": relayer})
+def test_collecting_fails_for_a_register(county, revenue, relayer):
+    county.receive(ONE_PRODUCT, DECEMBER, 1_000)
+    with refused("WrongLegKind", given=REGISTER, expected=ACCOUNT):
+        revenue.collect(SUPPLIERS, {"from": relayer})
 
 
 def test_collecting_fails_for_a_line_that_does_not_exist(revenue, relayer):
@@ -580,6 +685,24 @@ def test_collecting_fails_if_nothing_is_owed(county, revenue, relayer):
     revenue.collect(line, {"from": relayer})
     with refused("NothingToCollect", line=revenue.lineId(line)):
         revenue.collect(line, {"from": relayer})
+
+
+def test_many_lines_are_collected_at_once_and_those_that_owe_nothing_passed_over(
+    county, revenue, voucher, funds, laboratory, city, relayer
+):
+    county.receive(TECH_ENCLAVE, DECEMBER, 11)
+    county.receive(CARBON_POOL, DECEMBER, 1_000)
+    laboratory_line = Line(TECH_ENCLAVE, 1, DECEMBER, 0)
+    lines = [laboratory_line, Line(TECH_ENCLAVE, 1, DECEMBER, 1), laboratory_line, Line(CARBON_POOL, 1, DECEMBER, 0)]
+    assert revenue.collectMany(lines, {"from": relayer}).return_value == 6 + 4 + 200
+    assert [voucher.balanceOf(each) for each in (laboratory, city, funds)] == [6, 4, 200]
+    assert revenue.collectMany(lines, {"from": relayer}).return_value == 0
+
+
+def test_a_register_among_the_lines_refuses_all(county, revenue, relayer):
+    county.receive(ONE_PRODUCT, DECEMBER, 1_000)
+    with refused("WrongLegKind", given=REGISTER, expected=ACCOUNT):
+        revenue.collectMany([CITY, SUPPLIERS], {"from": relayer})
 
 
 def test_anyone_collects_for_the_account_of_a_leg(county, revenue, voucher, laboratory, relayer):

@@ -95,7 +95,7 @@ def test_treasurer_mints_what_the_bank_received(voucher, treasurer, cooperative)
 
 def test_minting_income_fails_for_everybody_but_revenue(voucher, treasurer):
     with refused("NotRevenue", caller=treasurer):
-        voucher.mintIncome(1, text32("bank 1"), treasurer, {"from": treasurer})
+        voucher.mintIncome(1, text32("bank 1"), {"from": treasurer})
 
 
 def test_income_and_deposits_share_one_list_of_references(voucher, revenue, treasurer, cooperative):
@@ -123,6 +123,15 @@ def test_nothing_can_be_sent_to_the_voucher_itself(funded, voucher, cooperative)
 def test_nothing_can_be_sent_to_revenue(funded, voucher, revenue, cooperative):
     with refused("NotAdmitted", account=revenue):
         voucher.transfer(revenue, 1, {"from": cooperative})
+
+
+def test_nothing_can_be_sent_to_a_contract_that_was_admitted_by_mistake(
+    funded, participants, voucher, revenue, cooperative, operator
+):
+    for contract in (voucher, revenue):
+        participants.admit(contract, Kind.PROTOCOL, digest("a mistake"), {"from": operator})
+        with refused("NotAdmitted", account=contract):
+            voucher.transfer(contract, 1, {"from": cooperative})
 
 
 def test_nothing_can_be_sent_to_pledges(funded, voucher, pledges, cooperative):

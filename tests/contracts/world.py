@@ -66,7 +66,7 @@ CARBON_LEG, SUPPLIERS_LEG, PROCESSORS_LEG = 1, 1, 2
 SENSORS, VERIFIERS, REMOTE_SENSING = 1, 2, 3
 """Groups of reporters."""
 
-NONE, ACCOUNT, FUND, REGISTER = range(4)
+NONE, ACCOUNT, FUND, REGISTER, AGREEMENT = range(5)
 """Kinds of legs."""
 
 
@@ -99,6 +99,27 @@ class Leg(NamedTuple):
     purpose: bytes = NOTHING
     feed: bytes = NOTHING
     subject: bytes = NOTHING
+    child: bytes = NOTHING
+    payoutBps: int = 0
+
+
+class Tier(NamedTuple):
+    """Legs from some cumulative income on; see `IRevenue.Tier`."""
+
+    incomeFrom: int
+    legs: list[Leg]
+
+
+class Proposal(NamedTuple):
+    """What a fund is to be spent on; see `IFunds.Proposal`."""
+
+    agreement: bytes
+    leg: int
+    purpose: bytes
+    payee: Any
+    amount: int
+    bill: int = 0
+    evidence: bytes = digest("invoice")
 
 
 class Line(NamedTuple):
@@ -237,6 +258,7 @@ class County:
     revenue: Any
     pledges: Any
     credits: Any
+    funds: Any
     numbers: "count[int]"
     """For bank references, evidence and register numbers that must each be new."""
 
@@ -374,10 +396,10 @@ class County:
         perfection = Perfection(self.new("register"), expiry=self.clock.now() + 10 * YEAR)
         return self.pledges.perfect(pledge, perfection, {"from": lender or person("bank")})
 
-    def lend(self, terms: Terms, lender: Any = None) -> bytes:
+    def lend(self, terms: Terms, lender: Any = None, *, borrower: Any = None) -> bytes:
         """The whole way to a disbursed loan."""
         lender = lender or person("bank")
-        pledge = self.commit(terms, lender=lender)
+        pledge = self.commit(terms, borrower, lender)
         self.perfect(pledge, lender)
         self.fund(lender, terms.principal)
         self.voucher.approve(self.pledges, terms.principal, {"from": lender})
@@ -408,6 +430,7 @@ def deployed(committee_delay: int = 0) -> County:
         revenue=at["Revenue"],
         pledges=at["Pledges"],
         credits=at["CarbonCredits"],
+        funds=at["Funds"],
         numbers=count(1),
     )
 

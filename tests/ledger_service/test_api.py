@@ -230,7 +230,7 @@ def test_amounts_are_never_bare_numbers(county, service: Service) -> None:
     bare = {name for path in (*paths, f"/pledges/{identifier}") for name in numbers(service.answer(path))}
     assert bare <= {
         *("version", "index", "leg", "bps", "block", "log_index", "holders", "group", "batch", "count", "rank"),
-        *("number", "total", "limit", "offset", "as_of_block"),
+        *("number", "total", "limit", "offset", "as_of_block", "tier"),
     }
 
 
@@ -241,7 +241,7 @@ def test_every_operation_is_described_in_both_languages_with_its_problems(servic
     manual = service.answer("/openapi.json")
     assert set(manual["paths"]) == {
         *("/health", "/agreements", "/agreements/{key}", "/batches", "/batches/{number}"),
-        *("/holders/{address}/statement", "/pledges/{pledge}"),
+        *("/holders/{address}/statement", "/pledges/{pledge}", "/funds", "/funds/{key}/{leg}"),
     }
     for path, operations in manual["paths"].items():
         operation = operations["get"]

@@ -48,8 +48,8 @@ class Ledger:
                 self.balances[posting.account, posting.asset] += posting.amount
 
     def publish(self, shares: list[int], version: int = 1) -> None:
-        legs = tuple(PublishedLeg(LegKind.ACCOUNT, bps, CLERK, b"", b"", b"") for bps in shares)
-        self.on(AgreementPublished(bytes32_of("rule"), version, 0, legs, CLERK))
+        legs = tuple(PublishedLeg(LegKind.ACCOUNT, bps, CLERK, b"", b"", b"", b"", 0) for bps in shares)
+        self.on(AgreementPublished(bytes32_of("rule"), version, 0, 0, 0, legs, CLERK))
 
     def receive(self, amount: int, pot: Pot = POT) -> None:
         received = self.projection.received(pot) + amount
