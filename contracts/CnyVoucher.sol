@@ -17,6 +17,8 @@ contract CnyVoucher is ICnyVoucher, ERC20, Governed, EIP712 {
     IParticipants public immutable participants;
     /// @notice The one contract that may mint income and pay accounts that were never admitted.
     address public immutable revenue;
+    /// @notice The one contract that may take vouchers from others to keep them for a lender who cannot receive them.
+    address public immutable pledges;
 
     /* STORAGE */
 
@@ -27,13 +29,14 @@ contract CnyVoucher is ICnyVoucher, ERC20, Governed, EIP712 {
     uint256 public redemptionCount;
     mapping(address holder => mapping(uint256 nonce => bool)) private _isOrderUsed;
 
-    constructor(address authority, IParticipants participants_, address revenue_)
+    constructor(address authority, IParticipants participants_, address revenue_, address pledges_)
         ERC20("Gongsheng CNY voucher", "CNYV")
         Governed(authority)
         EIP712("Gongsheng CnyVoucher", "1")
     {
         participants = participants_;
         revenue = revenue_;
+        pledges = pledges_;
     }
 
     /// @notice Two: one unit is one fen.
@@ -137,15 +140,19 @@ contract CnyVoucher is ICnyVoucher, ERC20, Governed, EIP712 {
     /* WHO MAY HOLD */
 
     /// @dev Between participants only. `Revenue` also pays holders who were never admitted, because a quorum has signed the
-    /// register they stand in. Escrow does not come this way, so nothing can be sent to this contract or to `Revenue` and be
-    /// lost there.
+    /// register they stand in, and `Pledges` takes what it keeps for a lender. Escrow does not come this way, so nobody can
+    /// send anything to one of the three and lose it there.
     function _update(address from, address to, uint256 amount) internal override {
         if (from == revenue) {
             require(!participants.isBlocked(to), AccountBlocked(to));
         } else {
             require(from == address(0) || !participants.isBlocked(from), AccountBlocked(from));
             require(
-                to == revenue ? from == address(0) : to != address(this) && participants.isAdmitted(to), NotAdmitted(to)
+                to == revenue
+                    ? from == address(0)
+                    : to != address(this)
+                        && ((to == pledges && msg.sender == pledges) || participants.isAdmitted(to)),
+                NotAdmitted(to)
             );
         }
         super._update(from, to, amount);

@@ -47,6 +47,15 @@ TYPES: Final = {
         ("configDigest", "bytes32"),
     ],
     "Instalment": [("dueAt", "uint64"), ("principal", "uint128")],
+    "Conditions": [
+        ("disburseBy", "uint64"),
+        ("grace", "uint32"),
+        ("remediation", "uint32"),
+        ("overdueRateBps", "uint16"),
+        ("costsCap", "uint128"),
+        ("value", "uint128"),
+        ("maximumLtvBps", "uint16"),
+    ],
     "Terms": [
         ("holder", "address"),
         ("lender", "address"),
@@ -58,6 +67,8 @@ TYPES: Final = {
         ("principal", "uint128"),
         ("annualRateBps", "uint16"),
         ("schedule", "Instalment[]"),
+        ("conditions", "Conditions"),
+        ("certificate", "bytes32"),
         ("nonce", "uint256"),
         ("deadline", "uint64"),
     ],
@@ -144,7 +155,7 @@ def terms() -> list[Json]:
     monthly = [
         {"dueAt": 1_767_225_600 + 30 * DAY * i, "principal": 4_166_666 + (8 if i == 12 else 0)} for i in range(1, 13)
     ]
-    ordinary = {
+    ordinary: Json = {
         "holder": account("cooperative"),
         "lender": account("bank"),
         "agreement": text32("carbon-pool"),
@@ -155,10 +166,28 @@ def terms() -> list[Json]:
         "principal": 50_000_000,
         "annualRateBps": 435,
         "schedule": monthly,
+        "conditions": {
+            "disburseBy": 1_767_830_400,
+            "grace": 10 * DAY,
+            "remediation": 30 * DAY,
+            "overdueRateBps": 218,
+            "costsCap": 1_000_000,
+            "value": 100_000_000,
+            "maximumLtvBps": 5_000,
+        },
+        "certificate": bytes(32),
         "nonce": 1,
         "deadline": 1_767_225_600,
     }
-    single = {"principal": 1, "schedule": [{"dueAt": 1, "principal": 1}], "nonce": 2}
+    nothing = dict.fromkeys(ordinary["conditions"], 0)
+    certificate = text32("data-asset-1")
+    single = {
+        "principal": 1,
+        "schedule": [{"dueAt": 1, "principal": 1}],
+        "conditions": nothing,
+        "certificate": certificate,
+        "nonce": 2,
+    }
     highest = {
         "leg": 255,
         "fromPeriod": U32,
@@ -167,6 +196,16 @@ def terms() -> list[Json]:
         "principal": U128,
         "annualRateBps": U16,
         "schedule": [{"dueAt": U64, "principal": U128}, {"dueAt": 0, "principal": 0}],
+        "conditions": {
+            "disburseBy": U64,
+            "grace": U32,
+            "remediation": U32,
+            "overdueRateBps": U16,
+            "costsCap": U128,
+            "value": U128,
+            "maximumLtvBps": U16,
+        },
+        "certificate": b"\xff" * 32,
         "nonce": U256,
         "deadline": U64,
     }

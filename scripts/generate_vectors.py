@@ -55,11 +55,15 @@ ALLOCATION_RULE: Final = (
 )
 LIEN_RULE: Final = (
     "L1 in a claim from before to after, a lien is offered floor(after*bps/10000) - floor(before*bps/10000) and "
-    "takes no more than is due to it and no more than earlier liens left. "
-    "L2 scaled interest adds up principal*rate_bps*seconds; in fen it is floor(scaled/(10000*31536000)) less what "
-    "was paid; repayments go to interest, then to principal. "
-    "L3 due = interest + max(0, instalments with due_at <= now - principal repaid), at most the debt. "
-    "A step shows interest, due and debt before its repayment, and what follows after it. "
+    "takes what is due to it out of that. "
+    "L12 as far as it is in arrears it also takes what the liens behind it are offered; what it leaves of its own offer "
+    "is the holder's; all together take no more than the claim. "
+    "L2 scaled interest adds up (principal*rate_bps + overdue principal*overdue_rate_bps)*seconds; in fen it is "
+    "floor(scaled/(10000*31536000)) less what was paid. An instalment that has come bills the interest until then; after "
+    "the last of all, all interest is billed. "
+    "L3 arrears = costs + unpaid billed interest + unpaid instalments that have come; due = arrears + other interest. "
+    "L11 repayments go to costs, billed interest, overdue principal, other interest, other principal. "
+    "A step shows what is owed before its costs are charged and its repayment is made, and what follows after both. "
     "L10 in a waterfall a pledge asks for min(due, cap); ranks 0 to 7 are served in turn, in full while they fit, the "
     "first that does not in proportion to the asks (S2), those behind it with nothing. "
     "L4 free = 10000 - the fullest period of [first, last]."
@@ -559,29 +563,39 @@ def loan_history(
     rate_bps: int,
     start: int,
     instalments: Sequence[tuple[int, int]],
-    repayments: Sequence[tuple[int, int]],
+    repayments: Sequence[tuple[int, int] | tuple[int, int, int]],
+    overdue_rate_bps: int = 0,
 ) -> Json:
-    """A loan from its beginning through its repayments."""
-    loan = model.Loan(principal, rate_bps, tuple(model.Instalment(*each) for each in instalments), start)
+    """A loan from its beginning through its repayments (at, amount), or (at, amount, costs charged just before)."""
+    loan = model.Loan(
+        principal, rate_bps, tuple(model.Instalment(*each) for each in instalments), start, overdue_rate_bps
+    )
     steps: list[Json] = []
-    for at, amount in repayments:
+    for at, amount, *charged in repayments:
+        owed = model.parts(loan, at)
         step: Json = {
             "at": at,
             "interest": model.interest(model.accrue(loan, at)),
-            "due": model.due(loan, at),
-            "debt": model.debt(loan, at),
+            "arrears": owed.arrears,
+            "due": owed.due,
+            "debt": owed.total,
+            "charged": sum(charged),
             "repaid": amount,
         }
-        loan = model.repay(loan, amount, at)
+        loan = model.repay(model.charge(loan, sum(charged), at), amount, at)
         step |= {
             "accrued_scaled": loan.accrued_scaled,
+            "billed": loan.billed,
             "interest_paid": loan.interest_paid,
             "principal_repaid": loan.principal_repaid,
+            "costs": loan.costs,
+            "arrears_since": loan.arrears_since,
         }
         steps.append(step)
     return {
         "principal": principal,
         "rate_bps": rate_bps,
+        "overdue_rate_bps": overdue_rate_bps,
         "start": start,
         "instalments": [{"due_at": due_at, "amount": amount} for due_at, amount in instalments],
         "steps": steps,
@@ -589,9 +603,9 @@ def loan_history(
 
 
 def liens() -> Json:
-    """L1 to L4."""
+    """L1 to L4, L10 to L12."""
     seed = Seed("liens")
-    diversions: list[tuple[int, int, list[tuple[int, int]]]] = [
+    plain: list[tuple[int, int, list[tuple[int, int]]]] = [
         (0, 100, []),
         (0, 0, [(6_000, 100)]),
         (100, 100, [(6_000, 100)]),
@@ -612,7 +626,18 @@ def liens() -> Json:
     for _ in range(12):
         before = seed.below(10**9)
         bps = [seed.below(10_000 // 4 + 1) for _ in range(1 + seed.below(4))]
-        diversions.append((before, before + seed.below(10**6), [(each, seed.below(300_000)) for each in bps]))
+        plain.append((before, before + seed.below(10**6), [(each, seed.below(300_000)) for each in bps]))
+    # Nobody in arrears; all of what is due in arrears; a part of it.
+    diversions: list[tuple[int, int, list[tuple[int, int, int]]]] = []
+    for number, (before, after, queue_) in enumerate(plain):
+        diversions.append((before, after, [(each, owing, 0) for each, owing in queue_]))
+        diversions.append((before, after, [(each, owing, owing // (1 + number % 3)) for each, owing in queue_]))
+    diversions += [
+        (0, 100, [(1_000, 50, 50), (2_000, 30, 0), (7_000, 100, 100)]),
+        (0, 100, [(1_000, 50, 20), (2_000, 30, 0), (7_000, 100, 100)]),
+        (0, 100, [(1_000, U128, U128), (2_000, 30, 30), (3_000, 1, 0)]),
+        (0, 10_000, [(1_250, 900 * (1 + rank % 3), 450 * (rank % 2)) for rank in range(8)]),
+    ]
     pools: list[tuple[int, list[tuple[int, int, int]]]] = [
         (0, []),
         (7, []),
@@ -629,11 +654,11 @@ def liens() -> Json:
     for _ in range(12):
         queue = [(seed.below(8), seed.below(10_000), seed.below(12_000)) for _ in range(1 + seed.below(20))]
         pools.append((seed.below(60_000), queue))
-    refused: list[tuple[int, int, list[tuple[int, int]]]] = [
+    refused: list[tuple[int, int, list[tuple[int, int, int]]]] = [
         (1, 0, []),
-        (U128, 0, [(6_000, 1)]),
-        (0, 1, [(10_001, 1)]),
-        (0, 1, [(6_000, 1), (4_001, 1)]),
+        (U128, 0, [(6_000, 1, 1)]),
+        (0, 1, [(10_001, 1, 1)]),
+        (0, 1, [(6_000, 1, 1), (4_001, 1, 1)]),
         (0, U128 + 1, []),
     ]
 
@@ -659,6 +684,38 @@ def liens() -> Json:
         loan_history(1, 1, start, [(start, 1)], [(start + 9_999 * year, 0), (start + 10_000 * year, 2)]),
         loan_history(500_000, 0, start, [(start + day, 500_000)], [(start + day - 1, 100), (start + day, 499_900)]),
         loan_history(500_000, 365, start, [(start + day, 900_000)], [(start + day, 1), (start + 2 * day, 50)]),
+        # Overdue principal bears more; costs are paid first; arrears end, begin again, and stay.
+        loan_history(
+            10_000_000,
+            435,
+            start,
+            [(start + 90 * day, 2_500_000), (start + 180 * day, 2_500_000), (start + year, 5_000_000)],
+            [
+                (start + 100 * day, 0),
+                (start + 120 * day, 50_000, 30_000),
+                (start + 130 * day, 100_000),
+                (start + 130 * day, 2_500_000),
+                (start + 140 * day, 20_000),
+                (start + 200 * day, 1),
+                (start + year + day, 3_000_000, 7),
+                (start + 2 * year, 4_000_000),
+            ],
+            overdue_rate_bps=200,
+        ),
+        # Interest is due with an instalment of no principal; one from before the loan is due at once.
+        loan_history(
+            1_000_000,
+            1_000,
+            start,
+            [(start - day, 0), (start + 30 * day, 0), (start + 60 * day, 1_000_000)],
+            [(start, 0), (start + 30 * day, 0), (start + 31 * day, 8_219), (start + 31 * day, 300), (start + 61 * day, 0)],
+            overdue_rate_bps=10_000,
+        ),
+        loan_history(
+            U64, 65_535, start, [(start + i * day, U64 // 40 + (U64 % 40 if i == 1 else 0)) for i in range(1, 41)],
+            [(start + 20 * day, 10**15), (start + 41 * day, 10**18, U64), (start + 400 * day, U64)],
+            overdue_rate_bps=65_535,
+        ),
     ]
     lines: list[tuple[list[tuple[int, int, int]], int, int]] = [
         ([], 660, 671),
@@ -677,8 +734,9 @@ def liens() -> Json:
         ([(6_000, 660, 671), (4_001, 671, 680)], 660, 680),
     ]
 
-    def diversion(before: int, after: int, queue: list[tuple[int, int]]) -> Json:
-        return {"before": before, "after": after, "liens": [{"bps": bps, "due": due} for bps, due in queue]}
+    def diversion(before: int, after: int, queue: list[tuple[int, int, int]]) -> Json:
+        keys = ("bps", "due", "arrears")
+        return {"before": before, "after": after, "liens": [dict(zip(keys, lien, strict=True)) for lien in queue]}
 
     def line(held: list[tuple[int, int, int]], first: int, last: int) -> Json:
         return {

@@ -453,27 +453,30 @@ def allocate(amount: int, weights: Sequence[int]) -> list[int]:
 # LIENS AND LOANS
 
 
-def divert(before: int, after: int, liens: Sequence[tuple[int, int]]) -> tuple[list[int], int]:
-    """L1: what the liens take of one claim, in order of registration, and what is left for the holder.
+def divert(before: int, after: int, liens: Sequence[tuple[int, int, int]]) -> tuple[list[int], int]:
+    """L1 and L12: what the liens take of one claim, in order of rank, and what is left for the holder.
 
-    The claim brings the holder's cumulative figure in one line from ``before`` to ``after``. A lien ``(bps, due)`` is
-    offered ``floor(after·bps/10000) − floor(before·bps/10000)``, so the offers of many small claims add up to the offer
-    of one large claim. It takes no more than is ``due`` to it and no more than the liens before it have left: where the
-    odd fen of several liens meet in one claim, the last liens go short by less than a fen per lien, and stay due.
+    The claim brings the holder's cumulative figure in one line from ``before`` to ``after``. A lien ``(bps, due,
+    arrears)`` is offered ``floor(after·bps/10000) − floor(before·bps/10000)``, so the offers of many small claims add up
+    to the offer of one large claim. Out of its own offer it takes what is due. As far as it is in arrears, it also takes
+    what the liens behind it are offered, so that a junior gets nothing while a senior is in arrears. What it leaves of its
+    own offer is the holder's. All of them take no more than the claim: where the odd fen of several liens meet in one
+    claim, the last liens go short by less than a fen per lien, and stay due.
     """
     require_amounts(before, after, *(number for lien in liens for number in lien))
     if after < before:
         raise IncomeFell(before, after)
-    pledged = sum(bps for bps, _ in liens)
+    pledged = sum(bps for bps, _, _ in liens)
     if pledged > WHOLE_BPS:
         raise PledgedAboveWhole(pledged)
-    left = after - before
+    offers = [after * bps // WHOLE_BPS - before * bps // WHOLE_BPS for bps, _, _ in liens]
+    pool = min(sum(offers), after - before)
     taken = []
-    for bps, due in liens:
-        offered = after * bps // WHOLE_BPS - before * bps // WHOLE_BPS
-        taken.append(min(offered, due, left))
-        left -= taken[-1]
-    return taken, left
+    for rank, (_, due, arrears) in enumerate(liens):
+        wanted = max(min(due, offers[rank]), min(arrears, due))
+        taken.append(min(wanted, pool))
+        pool = min(pool - taken[-1], sum(offers[rank + 1 :]))
+    return taken, after - before - sum(taken)
 
 
 def waterfall(available: int, pledges: Sequence[tuple[int, int, int]]) -> tuple[list[int], int]:
@@ -518,18 +521,43 @@ class Loan:
     rate_bps: int
     instalments: tuple[Instalment, ...]
     accrued_until: int
+    overdue_rate_bps: int = 0
+    """What overdue principal bears on top of the annual rate."""
+    passed: int = 0
+    """Instalments that have come."""
     accrued_scaled: int = 0
     """Interest since the beginning in units of ``1 / (10,000 × 31,536,000)`` fen."""
+    billed: int = 0
+    """Fen of interest up to the last instalment that has come; after the last of all, up to now."""
     interest_paid: int = 0
     principal_repaid: int = 0
+    costs: int = 0
+    """Enforcement costs that were charged and not paid."""
+    arrears_since: int = 0
+    """Since when there are arrears without a break; 0 while there are none."""
 
 
-def accrue(loan: Loan, now: int) -> Loan:
-    """L2: principal × basis points × seconds is added up as it is; only who reads the interest divides."""
-    if now < loan.accrued_until:
-        raise TimeRunsBack(loan.accrued_until, now)
-    grown = outstanding(loan) * loan.rate_bps * (now - loan.accrued_until)
-    return replace(loan, accrued_until=now, accrued_scaled=loan.accrued_scaled + grown)
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A debt, cut in the order in which it is paid."""
+
+    costs: int
+    overdue_interest: int
+    overdue_principal: int
+    current_interest: int
+    later_principal: int
+
+    @property
+    def arrears(self) -> int:
+        return self.costs + self.overdue_interest + self.overdue_principal
+
+    @property
+    def due(self) -> int:
+        return self.arrears + self.current_interest
+
+    @property
+    def total(self) -> int:
+        return self.due + self.later_principal
 
 
 def outstanding(loan: Loan) -> int:
@@ -537,39 +565,87 @@ def outstanding(loan: Loan) -> int:
     return loan.principal - loan.principal_repaid
 
 
+def overdue(loan: Loan) -> int:
+    """The principal that instalments have asked for and that was not repaid."""
+    scheduled = sum(instalment.amount for instalment in loan.instalments[: loan.passed])
+    return min(outstanding(loan), max(0, scheduled - loan.principal_repaid))
+
+
+def grown(loan: Loan, until: int) -> Loan:
+    """L2: principal × basis points × seconds is added up as it is; only who reads the interest divides."""
+    per_second = outstanding(loan) * loan.rate_bps + overdue(loan) * loan.overdue_rate_bps
+    growth = per_second * (until - loan.accrued_until)
+    return replace(loan, accrued_until=until, accrued_scaled=loan.accrued_scaled + growth)
+
+
+def accrue(loan: Loan, now: int) -> Loan:
+    """L2, L3: the loan as it is at a time. Each instalment that has come bills the interest until then.
+
+    An instalment from before the loan began is due with its beginning. After the last one all interest is billed.
+    """
+    if now < loan.accrued_until:
+        raise TimeRunsBack(loan.accrued_until, now)
+    while loan.passed < len(loan.instalments) and loan.instalments[loan.passed].due_at <= now:
+        loan = grown(loan, max(loan.accrued_until, loan.instalments[loan.passed].due_at))
+        loan = replace(loan, passed=loan.passed + 1, billed=loan.accrued_scaled // (WHOLE_BPS * YEAR_SECONDS))
+        if not loan.arrears_since and (loan.billed > loan.interest_paid or overdue(loan)):
+            loan = replace(loan, arrears_since=loan.accrued_until)
+    loan = grown(loan, now)
+    if loan.passed == len(loan.instalments):
+        loan = replace(loan, billed=loan.accrued_scaled // (WHOLE_BPS * YEAR_SECONDS))
+    return loan
+
+
 def interest(loan: Loan) -> int:
     """L2: the interest still owed is all interest so far, rounded down to a fen, less what was paid."""
     return loan.accrued_scaled // (WHOLE_BPS * YEAR_SECONDS) - loan.interest_paid
 
 
-def debt(loan: Loan, now: int) -> int:
-    """L3: the whole debt at a time: interest and principal still owed."""
+def parts(loan: Loan, now: int) -> Parts:
+    """L3, L11: the whole debt at a time, in the order in which it is paid."""
     loan = accrue(loan, now)
-    return interest(loan) + outstanding(loan)
+    billed = max(0, loan.billed - loan.interest_paid)
+    return Parts(loan.costs, billed, overdue(loan), interest(loan) - billed, outstanding(loan) - overdue(loan))
+
+
+def debt(loan: Loan, now: int) -> int:
+    """L3: the whole debt at a time: costs, interest and principal still owed."""
+    return parts(loan, now).total
 
 
 def due(loan: Loan, now: int) -> int:
-    """L3: what is due at a time: the interest, and the instalments due so far as they exceed the principal repaid.
+    """L3: what is due at a time: costs, all interest so far, and the instalments due so far that were not repaid.
 
     It is never more than the debt, whatever the schedule says.
     """
-    scheduled = sum(instalment.amount for instalment in loan.instalments if instalment.due_at <= now)
-    arrears = max(0, scheduled - loan.principal_repaid)
-    return min(interest(accrue(loan, now)) + arrears, debt(loan, now))
+    return parts(loan, now).due
+
+
+def charge(loan: Loan, amount: int, now: int) -> Loan:
+    """L15: enforcement costs join the debt. They bear no interest."""
+    require_amounts(amount)
+    loan = accrue(loan, now)
+    return replace(loan, costs=loan.costs + amount)
 
 
 def repay(loan: Loan, amount: int, now: int) -> Loan:
-    """L2: a repayment goes to the interest first, then to the principal; more than the debt is refused."""
+    """L11: costs, overdue interest, overdue principal, current interest, later principal; above the debt is refused."""
     require_amounts(amount)
-    if amount > debt(loan, now):
-        raise RepaidAboveDebt(amount, debt(loan, now))
+    owed = parts(loan, now)
+    if amount > owed.total:
+        raise RepaidAboveDebt(amount, owed.total)
+    left, paid = amount, []
+    for part in (owed.costs, owed.overdue_interest, owed.overdue_principal, owed.current_interest, owed.later_principal):
+        paid.append(min(left, part))
+        left -= paid[-1]
     loan = accrue(loan, now)
-    to_interest = min(amount, interest(loan))
-    return replace(
+    loan = replace(
         loan,
-        interest_paid=loan.interest_paid + to_interest,
-        principal_repaid=loan.principal_repaid + amount - to_interest,
+        costs=loan.costs - paid[0],
+        interest_paid=loan.interest_paid + paid[1] + paid[3],
+        principal_repaid=loan.principal_repaid + paid[2] + paid[4],
     )
+    return loan if parts(loan, now).arrears else replace(loan, arrears_since=0)
 
 
 def free_bps(liens: Sequence[tuple[int, int, int]], first: int, last: int) -> int:
@@ -589,6 +665,51 @@ def free_bps(liens: Sequence[tuple[int, int, int]], first: int, last: int) -> in
     if fullest > WHOLE_BPS:
         raise PledgedAboveWhole(fullest)
     return WHOLE_BPS - fullest
+
+
+def partial_value(
+    value: int, signed: tuple[int, int, int], left: tuple[int, int, int], current: int
+) -> int:
+    """L16: what of a signed value falls on the share and the months that stay pledged and are not over, rounded down.
+
+    A pledge is ``(bps, first, last)``, both periods included.
+    """
+    bps, first, last = left
+    months = max(0, last - max(first, current) + 1)
+    return value * bps * months // (signed[0] * (signed[2] - signed[1] + 1))
+
+
+TRANSITIONS: Final = {
+    ("Committed", "perfect"): "Perfected",
+    ("Committed", "cancel"): "Cancelled",
+    ("Committed", "expire"): "Expired",
+    ("Perfected", "disburse"): "Active",
+    ("Perfected", "cancel"): "Cancelled",
+    ("Perfected", "expire"): "Expired",
+    ("Active", "mark delinquent"): "Delinquent",
+    ("Active", "repay all"): "Repaid",
+    ("Active", "repay arrears"): "Active",
+    ("Delinquent", "remediate"): "Remediation",
+    ("Delinquent", "write off"): "WrittenOff",
+    ("Delinquent", "repay arrears"): "Active",
+    ("Delinquent", "repay all"): "Repaid",
+    ("Delinquent", "charge costs"): "Delinquent",
+    ("Remediation", "enforce"): "Enforcing",
+    ("Remediation", "repay arrears"): "Active",
+    ("Remediation", "repay all"): "Repaid",
+    ("Remediation", "charge costs"): "Remediation",
+    ("Enforcing", "write off"): "WrittenOff",
+    ("Enforcing", "close"): "Closed",
+    ("Enforcing", "repay arrears"): "Enforcing",
+    ("Enforcing", "repay all"): "Repaid",
+    ("Enforcing", "charge costs"): "Enforcing",
+    ("WrittenOff", "close"): "Closed",
+    ("WrittenOff", "repay arrears"): "WrittenOff",
+    ("WrittenOff", "repay all"): "Repaid",
+    ("WrittenOff", "charge costs"): "WrittenOff",
+    ("Repaid", "release"): "Released",
+}
+"""L6: where each action brings a pledge from each state when its own conditions are met. Every other pair is refused."""
 
 
 # KECCAK

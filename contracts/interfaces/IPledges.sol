@@ -7,10 +7,17 @@ import {Period} from "./Types.sol";
 /// @notice A lien on coming income, without custody. A holder pledges basis points of what it will earn in one leg of one
 /// agreement; `Revenue` hands the pledged part to the lender inside the claim. The live shares of one holder, leg and period
 /// never exceed 10,000 basis points, and priority is the order of registration here.
+/// Deadlines that are counted here (disbursement, grace, remediation, release, dispute) stand still while the contract is
+/// paused; dates that the parties have signed with others (instalments, registration, signatures) do not move.
 interface IPledges {
-    /// @notice Where a pledge stands. `None` is a pledge that does not exist.
+    /// @notice Where a pledge stands. `None` is a pledge that does not exist; terms that are signed and not committed are
+    /// proposed, and stay off chain.
     /// `Committed`: both have signed, the income is reserved. `Perfected`: entered in the statutory register. `Active`:
-    /// disbursed, income is diverted. `Repaid`: nothing is owed any more. `Released` and `Cancelled` are terminal.
+    /// disbursed, what is due is diverted. `Delinquent`: in arrears for longer than the grace. `Remediation`: the lender has
+    /// given notice. `Enforcing`: the whole debt is diverted. `WrittenOff`: the lender no longer counts on it, and keeps claim
+    /// and lien. `Repaid`: nothing is owed any more.
+    /// `Released`, `Cancelled` (given up before disbursement), `Expired` (not disbursed in time) and `Closed` (the lender
+    /// waived the rest) are terminal: they encumber nothing.
     enum State {
         None,
         Committed,
@@ -18,14 +25,38 @@ interface IPledges {
         Active,
         Repaid,
         Released,
-        Cancelled
+        Cancelled,
+        Delinquent,
+        Remediation,
+        Enforcing,
+        WrittenOff,
+        Closed,
+        Expired
     }
 
     /// @param dueAt When it is due, UTC seconds.
-    /// @param principal Fen of principal due then.
+    /// @param principal Fen of principal due then. The interest of the time before is due with it.
     struct Instalment {
         uint64 dueAt;
         uint128 principal;
+    }
+
+    /// @notice What the parties agreed for the case that something goes otherwise than planned.
+    /// @param disburseBy Last second at which the loan can be disbursed.
+    /// @param grace Seconds for which arrears may stand before the pledge is delinquent.
+    /// @param remediation Seconds between the lender's notice and enforcement.
+    /// @param overdueRateBps What overdue principal bears on top of the annual rate; zero for nothing.
+    /// @param costsCap Most fen of enforcement costs that the lender may charge in all.
+    /// @param value What the pledged share of all pledged periods is worth in fen, by both parties' reckoning.
+    /// @param maximumLtvBps Most that the debt may be of the value of what stays pledged when a part is released.
+    struct Conditions {
+        uint64 disburseBy;
+        uint32 grace;
+        uint32 remediation;
+        uint16 overdueRateBps;
+        uint128 costsCap;
+        uint128 value;
+        uint16 maximumLtvBps;
     }
 
     /// @notice What holder and lender both sign (EIP-712). Its hash is the pledge's id, so the same terms are good once.
@@ -39,6 +70,8 @@ interface IPledges {
     /// @param principal Fen lent.
     /// @param annualRateBps Simple interest per 365 days.
     /// @param schedule 1 to 40 instalments in ascending order; their principal adds up to `principal`.
+    /// @param conditions See `Conditions`.
+    /// @param certificate Number of the data asset whose licence income is pledged; zero for other income.
     /// @param nonce The parties' own number, so that equal terms can be agreed twice.
     /// @param deadline Last second at which the terms can be committed.
     struct Terms {
@@ -52,6 +85,8 @@ interface IPledges {
         uint128 principal;
         uint16 annualRateBps;
         Instalment[] schedule;
+        Conditions conditions;
+        bytes32 certificate;
         uint256 nonce;
         uint64 deadline;
     }
@@ -68,14 +103,36 @@ interface IPledges {
         bytes32 debtorNotice;
     }
 
+    /// @notice What of the terms can change later, as it is now. All a claim needs to know of a lien first, in one slot.
+    /// @param state Where the pledge stands.
+    /// @param isCalledIn Whether the lender has called in the whole debt: it was enforced, and may be written off since.
+    /// @param bps Pledged share; falls by partial release.
+    /// @param fromPeriod First pledged period.
+    /// @param toPeriod Last pledged period.
+    /// @param lender Who is paid; changes by transfer.
+    struct Standing {
+        State state;
+        bool isCalledIn;
+        uint16 bps;
+        uint32 fromPeriod;
+        uint32 toPeriod;
+        address lender;
+    }
+
     /// @notice What is owed.
     /// @param principal Outstanding principal in fen.
     /// @param interest Accrued and unpaid interest in fen, rounded down.
-    /// @param due What of both is due now.
+    /// @param costs Enforcement costs charged and not paid.
+    /// @param due What of all three is due now.
+    /// @param arrears What of it should have been paid at an instalment that has come, costs included.
+    /// @param arrearsSince Since when there were arrears without a break; zero while there are none.
     struct Debt {
         uint256 principal;
         uint256 interest;
+        uint256 costs;
         uint256 due;
+        uint256 arrears;
+        uint256 arrearsSince;
     }
 
     /// @notice One payment that `Revenue` makes out of a claim.
@@ -102,20 +159,26 @@ interface IPledges {
     event Perfected(bytes32 indexed pledge, Perfection perfection, address indexed by);
     /// @notice Emitted when the principal reached the holder.
     event Disbursed(bytes32 indexed pledge, address indexed holder, uint256 principal, address indexed by);
-    /// @notice Emitted when a debt is paid down, out of a claim or by `by`. Principal and interest are what remains.
+    /// @notice Emitted when a debt is paid down, out of a claim or by `by`. Principal, interest and costs are what remains.
     event Repayment(
         bytes32 indexed pledge,
         address indexed lender,
         address indexed by,
+        uint256 toCosts,
         uint256 toInterest,
         uint256 toPrincipal,
         uint256 principal,
-        uint256 interest
+        uint256 interest,
+        uint256 costs
     );
     /// @notice Emitted with every change of state.
     event StateChanged(bytes32 indexed pledge, State from, State to, address indexed by);
     /// @notice Emitted when a party takes back its signature under terms that are not committed yet.
     event Revoked(bytes32 indexed pledge, address indexed by);
+    /// @notice Emitted when a payment to `account` failed and is kept for it; `balance` is all that is kept.
+    event SetAside(address indexed account, uint256 amount, uint256 balance);
+    /// @notice Emitted when what was kept for `account` is paid.
+    event Withdrawn(address indexed account, uint256 amount);
 
     /* ERRORS */
 
@@ -124,26 +187,27 @@ interface IPledges {
         address holder, bytes32 agreement, uint8 leg, Period period, uint256 pledged, uint256 requested
     );
     error TooManyLiens(address holder, bytes32 agreement, uint8 leg, uint256 liens);
+    /// @notice Thrown when the data asset is pledged already, by `pledge`.
+    error CertificatePledged(bytes32 certificate, bytes32 pledge);
     error PledgeExists(bytes32 pledge, State state);
     error WrongState(bytes32 pledge, State state);
     error NotParty(bytes32 pledge, address caller);
-    error TermsExpired(uint64 deadline, uint256 timestamp);
     error TermsRevoked(bytes32 pledge, address by);
-    error BpsOutOfRange(uint16 bps);
-    error PeriodsOutOfRange(uint32 fromPeriod, uint32 toPeriod, Period current);
     error PartiesOutOfRange(address holder, address lender);
-    error ScheduleLength(uint256 instalments);
-    error ScheduleNotAscending(uint256 instalment, uint64 dueAt);
-    error ScheduleDoesNotAddUp(uint256 scheduled, uint256 principal);
-    error SignatureInvalid(bytes32 pledge, address signer);
     error RegisterNumberMissing(bytes32 pledge);
     error RegisterNumberUsed(bytes32 registerNumber, bytes32 pledge);
     error RegistrationTooShort(uint64 expiry, uint64 lastDue);
+    error RegistrationExpired(bytes32 pledge, uint64 expiry);
     error NotRevenue(address caller);
+    error NotWorkouts(address caller);
     error AmountZero();
+    error DisbursementTooLate(bytes32 pledge, uint256 disburseBy);
+    error DisbursementStillPossible(bytes32 pledge, uint256 disburseBy);
     error ReleaseTooEarly(bytes32 pledge, uint256 holderMayFrom);
+    error Disputed(bytes32 pledge, uint256 until);
+    error NothingSetAside(address account);
 
-    /* LIFE OF A PLEDGE */
+    /* BEFORE DISBURSEMENT */
 
     /// @notice Registers terms that both parties have signed, and reserves the income. Anyone may carry them.
     /// @return pledge Its id: the hash of the terms.
@@ -157,15 +221,24 @@ interface IPledges {
     /// @notice Gives up a pledge before it is disbursed. For either party.
     function cancel(bytes32 pledge) external;
 
-    /// @notice Records the statutory registration. For the lender.
+    /// @notice Frees the income of a pledge that was not disbursed in time. Anyone may call.
+    function expire(bytes32 pledge) external;
+
+    /// @notice Records the statutory registration. For the lender, whose register numbers are good once each.
     function perfect(bytes32 pledge, Perfection calldata perfection) external;
 
     /// @notice Moves the principal from the lender's vouchers to the holder's and starts the debt. For the lender.
     function disburse(bytes32 pledge) external;
 
-    /// @notice Pays down the debt with the caller's vouchers, at most what is owed. Anyone may call.
+    /* REPAYMENT */
+
+    /// @notice Pays down the debt with the caller's vouchers, at most what is owed. Anyone may call, in every state in which
+    /// something is owed, also during a pause. What the lender cannot receive is kept for it here.
     /// @return paid What was taken.
     function repay(bytes32 pledge, uint256 amount) external returns (uint256 paid);
+
+    /// @notice Pays what was set aside for `account`. Anyone may call.
+    function withdraw(address account) external returns (uint256 amount);
 
     /// @notice Frees the income once the debt is repaid. For the lender, and after 10 days for the holder.
     function release(bytes32 pledge) external;
@@ -177,6 +250,21 @@ interface IPledges {
         external
         returns (Payment[] memory payments);
 
+    /* FOR `Workouts` ALONE, WHICH DECIDES WHETHER IT MAY HAPPEN */
+
+    /// @notice Brings `pledge` to the state `to`, for `by`. Enforcing calls in the debt, closing forgives it and frees the income.
+    function enter(bytes32 pledge, State to, address by) external;
+
+    /// @notice Adds `amount` of enforcement costs to the debt.
+    /// @return costs What is unpaid of them.
+    function charge(bytes32 pledge, uint128 amount) external returns (uint256 costs);
+
+    /// @notice Replaces share, periods and lender of `pledge`. Share and periods may only become smaller.
+    function amend(bytes32 pledge, uint16 bps, uint32 fromPeriod, uint32 toPeriod, address lender) external;
+
+    /// @notice Exchanges the liens at `rank` and `rank + 1` of the leg that `pledge` is on.
+    function exchange(bytes32 pledge, uint256 rank) external;
+
     /* VIEWS */
 
     /// @return The hash of `terms`: the pledge's id, and what both parties sign under this contract's domain.
@@ -185,10 +273,16 @@ interface IPledges {
     /// @return The digest that both parties sign.
     function termsDigest(Terms calldata terms) external view returns (bytes32);
 
+    /// @return How long the lender may take to release a repaid pledge before the holder can.
+    function RELEASE_PERIOD() external view returns (uint256);
+
     /// @return The state of `pledge`.
     function stateOf(bytes32 pledge) external view returns (State);
 
-    /// @return The terms of `pledge`.
+    /// @return What of the terms of `pledge` can change, as it is now.
+    function standingOf(bytes32 pledge) external view returns (Standing memory);
+
+    /// @return The terms of `pledge` as they were signed.
     function termsOf(bytes32 pledge) external view returns (Terms memory);
 
     /// @return The statutory registration of `pledge`; all zero before it is perfected.
@@ -196,6 +290,19 @@ interface IPledges {
 
     /// @return What is owed under `pledge` now.
     function debtOf(bytes32 pledge) external view returns (Debt memory);
+
+    /// @return pausedBefore Seconds that were spent paused before the pledge was committed; those since move its deadlines.
+    /// @return repaidAt Running time at which the debt was repaid; zero before.
+    function datesOf(bytes32 pledge) external view returns (uint64 pausedBefore, uint64 repaidAt);
+
+    /// @return The pledge that encumbers the data asset `certificate`; zero when none does.
+    function livePledgeOf(bytes32 certificate) external view returns (bytes32);
+
+    /// @return What is kept for `account` because it could not be paid.
+    function setAsideOf(address account) external view returns (uint256);
+
+    /// @return The live liens on the income of (holder, agreement, leg) in all periods, first rank first.
+    function liensOf(address holder, bytes32 agreement, uint8 leg) external view returns (bytes32[] memory);
 
     /// @return liens All live liens on the income of (holder, agreement, leg) in `period`, first rank first.
     /// @return freeBps What of it is still free.

@@ -3,59 +3,137 @@ pragma solidity 0.8.30;
 
 import {IPledges} from "../interfaces/IPledges.sol";
 
-/// @title What a loan owes (SPEC L2, L3)
+/// @title What a loan owes (SPEC L2, L3, L11)
 /// @notice Simple interest on the outstanding principal, kept without division so that no one gains by paying in small steps.
+/// A loan is read from storage, brought up to date in memory, and written back by whoever changes it.
 library Loans {
     /// @dev fen × basis points × seconds in one fen of interest: 10,000 basis points, 365 days.
     uint256 internal constant SCALE = 10_000 * 365 days;
 
     /// @param principal Outstanding fen. Invariant: grows only by disbursement.
+    /// @param coming Of the principal lent, what no instalment has asked for yet. What is outstanding above it is overdue.
     /// @param accrued Interest since disbursement up to `accruedAt`, in fen × basis points × seconds; never falls.
-    /// @param interestPaid Fen of interest paid. Invariant: interestPaid * SCALE <= accrued.
     /// @param accruedAt When `accrued` was brought up to date.
+    /// @param billed Fen of interest accrued up to the last instalment that has come; after the last of all, up to now.
+    /// @param arrearsSince Since when, without a break, something billed or scheduled is unpaid; zero while nothing is.
+    /// @param annualRateBps Simple interest per 365 days.
+    /// @param overdueRateBps What overdue principal bears on top of it.
+    /// @param passed Instalments that have come.
+    /// @param interestPaid Fen of interest paid. Invariant: interestPaid * SCALE <= accrued.
+    /// @param costs Fen of enforcement costs charged and not paid.
     struct Loan {
         uint128 principal;
-        uint128 interestPaid;
+        uint128 coming;
         uint192 accrued;
         uint64 accruedAt;
+        uint128 billed;
+        uint64 arrearsSince;
+        uint16 annualRateBps;
+        uint16 overdueRateBps;
+        uint8 passed;
+        uint128 interestPaid;
+        uint128 costs;
     }
 
-    function accruedNow(Loan storage loan, uint16 annualRateBps) internal view returns (uint256) {
-        return loan.accrued + uint256(loan.principal) * annualRateBps * (block.timestamp - loan.accruedAt);
+    /// @notice A debt, cut in the order in which it is paid.
+    struct Parts {
+        uint256 costs;
+        uint256 overdueInterest;
+        uint256 overduePrincipal;
+        uint256 currentInterest;
+        uint256 laterPrincipal;
     }
 
-    /// @return Accrued and unpaid interest in fen, rounded down.
-    function interestDown(Loan storage loan, uint16 annualRateBps) internal view returns (uint256) {
-        return accruedNow(loan, annualRateBps) / SCALE - loan.interestPaid;
-    }
-
-    /// @notice Interest that has accrued, and scheduled principal that has fallen due and was not repaid.
-    function debt(Loan storage loan, IPledges.Terms storage terms) internal view returns (IPledges.Debt memory owed) {
-        owed.principal = loan.principal;
-        owed.interest = interestDown(loan, terms.annualRateBps);
-        uint256 scheduled = 0;
-        uint256 instalments = terms.schedule.length;
-        for (uint256 i = 0; i < instalments && terms.schedule[i].dueAt <= block.timestamp; i++) {
-            scheduled += terms.schedule[i].principal;
-        }
-        uint256 repaid = terms.principal - loan.principal;
-        owed.due = owed.interest + (scheduled > repaid ? scheduled - repaid : 0);
-    }
-
-    /// @notice Pays `amount`, at most the debt: interest first, then principal.
-    function pay(Loan storage loan, uint16 annualRateBps, uint256 amount)
+    /// @return loan A loan of `principal` that begins now.
+    function begun(uint128 principal, uint16 annualRateBps, uint16 overdueRateBps)
         internal
-        returns (uint256 toInterest, uint256 toPrincipal)
+        view
+        returns (Loan memory loan)
     {
-        uint256 accrued = accruedNow(loan, annualRateBps);
-        uint256 interest = accrued / SCALE - loan.interestPaid;
-        toInterest = amount < interest ? amount : interest;
-        toPrincipal = amount - toInterest;
-
-        loan.accrued = uint192(accrued);
+        loan.principal = principal;
+        loan.coming = principal;
         loan.accruedAt = uint64(block.timestamp);
-        loan.interestPaid += uint128(toInterest);
+        loan.annualRateBps = annualRateBps;
+        loan.overdueRateBps = overdueRateBps;
+    }
+
+    /// @notice The loan as it is now: interest grown, and instalments taken in whose date has come.
+    function upToDate(Loan storage stored, IPledges.Instalment[] storage schedule)
+        internal
+        view
+        returns (Loan memory loan)
+    {
+        loan = stored;
+        uint256 instalments = schedule.length;
+        for (; loan.passed < instalments; loan.passed++) {
+            IPledges.Instalment memory instalment = schedule[loan.passed];
+            if (instalment.dueAt > block.timestamp) break;
+            // An instalment from before the disbursement is due with it.
+            if (instalment.dueAt > loan.accruedAt) _grow(loan, instalment.dueAt);
+            loan.coming = instalment.principal < loan.coming ? loan.coming - instalment.principal : 0;
+            loan.billed = uint128(loan.accrued / SCALE);
+            if (loan.arrearsSince == 0 && (loan.billed > loan.interestPaid || loan.principal > loan.coming)) {
+                loan.arrearsSince = loan.accruedAt;
+            }
+        }
+        _grow(loan, block.timestamp);
+        if (loan.passed == instalments) loan.billed = uint128(loan.accrued / SCALE);
+    }
+
+    function _grow(Loan memory loan, uint256 to) private pure {
+        uint256 growth = uint256(loan.principal) * loan.annualRateBps;
+        if (loan.principal > loan.coming) growth += uint256(loan.principal - loan.coming) * loan.overdueRateBps;
+        loan.accrued += uint192(growth * (to - loan.accruedAt));
+        loan.accruedAt = uint64(to);
+    }
+
+    /// @notice What is owed under `loan`, which is up to date. Interest is rounded down.
+    function parts(Loan memory loan) internal pure returns (Parts memory owed) {
+        owed.costs = loan.costs;
+        if (loan.billed > loan.interestPaid) owed.overdueInterest = loan.billed - loan.interestPaid;
+        if (loan.principal > loan.coming) owed.overduePrincipal = loan.principal - loan.coming;
+        owed.currentInterest = loan.accrued / SCALE - loan.interestPaid - owed.overdueInterest;
+        owed.laterPrincipal = loan.principal - owed.overduePrincipal;
+    }
+
+    function arrears(Parts memory owed) internal pure returns (uint256) {
+        return owed.costs + owed.overdueInterest + owed.overduePrincipal;
+    }
+
+    function due(Parts memory owed) internal pure returns (uint256) {
+        return arrears(owed) + owed.currentInterest;
+    }
+
+    function total(Parts memory owed) internal pure returns (uint256) {
+        return due(owed) + owed.laterPrincipal;
+    }
+
+    /// @notice Pays `amount`, at most the debt `owed`, off `loan` and off `owed`: costs, overdue interest, overdue principal,
+    /// current interest, principal that is not due yet.
+    function pay(Loan memory loan, Parts memory owed, uint256 amount)
+        internal
+        pure
+        returns (uint256 toCosts, uint256 toInterest, uint256 toPrincipal)
+    {
+        uint256 left = amount;
+        uint256 part;
+        (owed.costs, toCosts, left) = _settle(owed.costs, left);
+        (owed.overdueInterest, toInterest, left) = _settle(owed.overdueInterest, left);
+        (owed.overduePrincipal, toPrincipal, left) = _settle(owed.overduePrincipal, left);
+        (owed.currentInterest, part, left) = _settle(owed.currentInterest, left);
+        toInterest += part;
         // Underflows, and so refuses, if the caller asks to pay more than the debt.
+        owed.laterPrincipal -= left;
+        toPrincipal += left;
+
+        loan.costs -= uint128(toCosts);
+        loan.interestPaid += uint128(toInterest);
         loan.principal -= uint128(toPrincipal);
+        if (arrears(owed) == 0) loan.arrearsSince = 0;
+    }
+
+    function _settle(uint256 owed, uint256 money) private pure returns (uint256 open, uint256 paid, uint256 left) {
+        paid = owed < money ? owed : money;
+        return (owed - paid, paid, money - paid);
     }
 }

@@ -17,7 +17,9 @@ CONTRACTS = (
     "MonitoringOracle",
     "CnyVoucher",
     "Revenue",
+    "PledgeTerms",
     "Pledges",
+    "Workouts",
     "CarbonCredits",
     "Funds",
 )

@@ -22,6 +22,7 @@ from web3.types import TxReceipt
 
 from ledger_service.chain.artefacts import CONTRACTS, Artefact, load_artefact
 from ledger_service.domain.errors import LedgerError
+from ledger_service.domain.identifiers import ZERO_ADDRESS
 
 Role = Literal["committee", "operator", "treasurer", "guardian"]
 
@@ -145,9 +146,12 @@ def deploy(w3: Web3, deployer: str, officers: Officers) -> Deployment:
         "Authority": (to_checksum_address(deployer),),
         "Participants": (at["Authority"],),
         "MonitoringOracle": (at["Authority"],),
-        "CnyVoucher": (at["Authority"], at["Participants"], at["Revenue"]),
+        "CnyVoucher": (at["Authority"], at["Participants"], at["Revenue"], at["Pledges"]),
         "Revenue": (at["Authority"], at["CnyVoucher"], at["MonitoringOracle"], at["Pledges"], at["Funds"]),
-        "Pledges": (at["Authority"], at["Revenue"], at["CnyVoucher"]),
+        # No contract keeps data assets here: certificates are unknown, and no pledge can name one.
+        "PledgeTerms": (at["Revenue"], ZERO_ADDRESS),
+        "Pledges": (at["Authority"], at["Revenue"], at["CnyVoucher"], at["PledgeTerms"], at["Workouts"]),
+        "Workouts": (at["Pledges"],),
         "CarbonCredits": (at["Authority"], at["Participants"], at["MonitoringOracle"], at["Revenue"]),
         "Funds": (at["Authority"], at["Revenue"], at["CnyVoucher"]),
     }

@@ -152,6 +152,16 @@ def pledges(county: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
+def pledge_terms(county: Any) -> Any:
+    return county.pledge_terms
+
+
+@pytest.fixture(scope="module")
+def workouts(county: Any) -> Any:
+    return county.workouts
+
+
+@pytest.fixture(scope="module")
 def credits(county: Any) -> Any:
     return county.credits
 

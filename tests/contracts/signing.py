@@ -46,6 +46,18 @@ class Instalment(NamedTuple):
     principal: int
 
 
+class Conditions(NamedTuple):
+    """What happens when a loan does not run as planned; see `IPledges.Conditions`."""
+
+    disburseBy: int
+    grace: int
+    remediation: int
+    overdueRateBps: int
+    costsCap: int
+    value: int
+    maximumLtvBps: int
+
+
 class Terms(NamedTuple):
     """What holder and lender sign; see `IPledges.Terms`."""
 
@@ -59,6 +71,8 @@ class Terms(NamedTuple):
     principal: int
     annualRateBps: int
     schedule: list[Instalment]
+    conditions: Conditions
+    certificate: bytes
     nonce: int
     deadline: int
 
@@ -103,6 +117,7 @@ def signable(message: Signed, contract: Any, **other_domain: Any) -> SignableMes
     content = message._asdict()
     if isinstance(message, Terms):
         content["schedule"] = [instalment._asdict() for instalment in message.schedule]
+        content["conditions"] = message.conditions._asdict()
     return encode_typed_data(domain_of(contract) | other_domain, types_of(type(message).__name__), content)
 
 

@@ -7,7 +7,7 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 import generate_eip712_vectors
-from signing import EIP712, Instalment, RedemptionOrder, Report, Terms, digest_of, domain_of, signable, unhex
+from signing import EIP712, Conditions, Instalment, RedemptionOrder, Report, Terms, digest_of, domain_of, signable, unhex
 
 MESSAGES = {"Report": Report, "Terms": Terms, "RedemptionOrder": RedemptionOrder}
 EVERY = EIP712["vectors"]
@@ -27,6 +27,8 @@ def read(value, kind):
     if kind == "Instalment[]":
         fields = EIP712["types"]["Instalment"]
         return [Instalment(*(read(item[f["name"]], f["type"]) for f in fields)) for item in value]
+    if kind == "Conditions":
+        return Conditions(*(read(value[f["name"]], f["type"]) for f in EIP712["types"][kind]))
     if kind == "bytes32":
         return unhex(value)
     return value if kind == "address" else int(value)
@@ -56,12 +58,17 @@ def test_the_types_are_the_structs_of_the_contracts(signed_at, name):
     _, digest = signed_at[name]
     (struct,) = digest.abi["inputs"]
     declared = [(field["name"], field["type"]) for field in EIP712["types"][name]]
-    assert declared == [(field["name"], field["type"].replace("tuple", "Instalment")) for field in struct["components"]]
+    inner = {"schedule": "Instalment", "conditions": "Conditions"}
+
+    def kind(field):
+        return field["type"].replace("tuple", inner.get(field["name"], ""))
+
+    assert declared == [(field["name"], kind(field)) for field in struct["components"]]
     assert MESSAGES[name]._fields == tuple(field for field, _ in declared)
     for field in struct["components"]:
-        if field["type"] == "tuple[]":
-            instalment = [(part["name"], part["type"]) for part in field["components"]]
-            assert instalment == [(part["name"], part["type"]) for part in EIP712["types"]["Instalment"]]
+        if field["name"] in inner:
+            parts = [(part["name"], part["type"]) for part in field["components"]]
+            assert parts == [(part["name"], part["type"]) for part in EIP712["types"][inner[field["name"]]]]
 
 
 @pytest.mark.parametrize("name", MESSAGES)
@@ -115,11 +122,15 @@ def test_a_changed_byte_in_any_field_changes_the_digest(signed_at, name):
     digests = {bytes(digest(message))}
     for field, value in message._asdict().items():
         changed = [value[0]._replace(principal=1), *value[1:]] if field == "schedule" else another(value)
-        digests.add(bytes(digest(message._replace(**{field: changed}))))
-    assert len(digests) == 1 + len(message._fields)
+        for one in changed if isinstance(value, Conditions) else [changed]:
+            digests.add(bytes(digest(message._replace(**{field: one}))))
+    inner = len(Conditions._fields) - 1 if name == "Terms" else 0
+    assert len(digests) == 1 + len(message._fields) + inner
 
 
 def another(value):
+    if isinstance(value, Conditions):
+        return [value._replace(**{field: another(part)}) for field, part in value._asdict().items()]
     if isinstance(value, bytes):
         return value[:-1] + bytes([value[-1] ^ 1])
     return value[:-1] + ("0" if value[-1] != "0" else "1") if isinstance(value, str) else value ^ 1

@@ -37,7 +37,9 @@ def contracts(deployed):
         "MonitoringOracle": deployed.oracle,
         "CnyVoucher": deployed.voucher,
         "Revenue": deployed.revenue,
+        "PledgeTerms": deployed.pledge_terms,
         "Pledges": deployed.pledges,
+        "Workouts": deployed.workouts,
         "CarbonCredits": deployed.credits,
         "Funds": deployed.funds,
     }

@@ -21,6 +21,7 @@ from world import (
     U64,
     U128,
     WHOLE,
+    YEAR,
     County,
     Leg,
     Perfection,
@@ -50,7 +51,10 @@ class Bench:
 def bench(county, LibraryHarness, LoanHarness, Pledges, BottomlessVoucher, relayer):
     teller = person("teller")
     voucher = BottomlessVoucher.deploy({"from": relayer})
-    pledges = Pledges.deploy(county.authority, teller, voucher, {"from": relayer})
+    # Liens are taken in and served as everywhere; nothing here is disputed or enforced.
+    pledges = Pledges.deploy(
+        county.authority, teller, voucher, county.pledge_terms, county.workouts, {"from": relayer}
+    )
     return Bench(
         libraries=LibraryHarness.deploy({"from": relayer}),
         county=replace(county, pledges=pledges, voucher=voucher),
@@ -210,10 +214,18 @@ def steps(index, count):
 # LIENS AND LOANS
 
 
-def lend(bench, bps, due, **changes):
-    """A disbursed lien to which `due` is due."""
-    schedule = [Instalment(1, due)] if due else [Instalment(U64, 1)]
-    terms = bench.county.terms(bps=bps, principal=max(due, 1), schedule=schedule, annualRateBps=0, **changes)
+def lend(bench, bps, due, arrears):
+    """A disbursed lien to which, a year later, `due` is due, `arrears` of it in arrears.
+
+    The arrears are principal that was due at once. The rest is the interest of a year at 100 % on a principal as large as
+    the rest, what of it is not overdue falls due long after.
+    """
+    now, interest = bench.county.clock.now(), due - arrears
+    principal = max(interest, arrears, 1)
+    schedule = [Instalment(now, arrears), Instalment(U64, principal - arrears)]
+    assert interest == 0 or interest >= arrears
+    rate_bps = WHOLE if interest else 0
+    terms = bench.county.terms(bps=bps, principal=principal, schedule=schedule, annualRateBps=rate_bps)
     pledge = bench.county.commit(terms)
     perfection = Perfection(bench.county.new("register"), expiry=U64)
     bench.county.pledges.perfect(pledge, perfection, {"from": person("bank")})
@@ -236,7 +248,8 @@ def check_diversion(bench, vector):
         if lien["bps"] != "0"
     ]
     for lien, _ in liens:
-        lend(bench, *numbers(lien, "bps", "due"))
+        lend(bench, *numbers(lien, "bps", "due", "arrears"))
+    bench.county.clock.after(YEAR)
     payments = divert(bench, before, after).return_value
     assert [payment[1] for payment in payments] == [taken for _, taken in liens]
     assert after - before - sum(payment[1] for payment in payments) == int(vector["rest"])
@@ -251,16 +264,16 @@ def check_refused_diversion(bench, vector):
         return
     pledged = 0
     for lien in vector["liens"]:
-        bps, due = numbers(lien, "bps", "due")
+        bps, due, arrears = numbers(lien, "bps", "due", "arrears")
         if bps > WHOLE:
             with refused("BpsOutOfRange", bps=bps):
-                lend(bench, bps, due)
+                lend(bench, bps, due, arrears)
             return
         if pledged + bps > WHOLE:
             with already_pledged(month(2025, 12), pledged, bps):
-                lend(bench, bps, due)
+                lend(bench, bps, due, arrears)
             return
-        lend(bench, bps, due)
+        lend(bench, bps, due, arrears)
         pledged += bps
     assert vector["error"] == "IncomeFell"
     with refused("Panic", code=OVERFLOW):
@@ -284,21 +297,25 @@ def check_loan(bench, vector):
     shift = clock.now() - start
     schedule = [(int(instalment["due_at"]) + shift, int(instalment["amount"])) for instalment in vector["instalments"]]
     principal, rate_bps = numbers(vector, "principal", "rate_bps")
-    loan = bench.open_loan(principal, rate_bps, schedule)
+    loan = bench.open_loan(principal, rate_bps, int(vector["overdue_rate_bps"]), schedule)
     for step in vector["steps"]:
-        at, interest, due, debt, repaid = numbers(step, "at", "interest", "due", "debt", "repaid")
+        at, interest, arrears, due, debt = numbers(step, "at", "interest", "arrears", "due", "debt")
         if at + shift != clock.now():
             clock.stand_at(at + shift)
-        owed = loan.debt()
-        assert owed["interest"] == interest
-        assert owed["principal"] + owed["interest"] == debt
-        # The schedule of a pledge adds up to its principal, so that what is due is never above the debt.
-        assert min(owed["due"], debt) == due
-        loan.pay(repaid, {"from": person("relayer")})
-        left, interest_paid, accrued, accrued_at = loan.loan()
-        assert (accrued, interest_paid, accrued_at) == (*numbers(step, "accrued_scaled", "interest_paid"), at + shift)
-        assert principal - left == int(step["principal_repaid"])
-        assert interest_paid * SCALE <= accrued
+        parts, *sums = loan.owed()
+        assert parts["overdueInterest"] + parts["currentInterest"] == interest
+        assert parts["overduePrincipal"] + parts["laterPrincipal"] + interest + parts["costs"] == debt
+        assert sums == [arrears, due, debt]
+        loan.charge(step["charged"], {"from": person("relayer")})
+        loan.pay(step["repaid"], {"from": person("relayer")})
+        left = loan.loan()
+        assert (left["accrued"], left["interestPaid"]) == tuple(numbers(step, "accrued_scaled", "interest_paid"))
+        assert (left["billed"], left["costs"]) == tuple(numbers(step, "billed", "costs"))
+        since = int(step["arrears_since"])
+        assert left["arrearsSince"] == (since and since + shift)
+        assert left["accruedAt"] == at + shift
+        assert principal - left["principal"] == int(step["principal_repaid"])
+        assert left["interestPaid"] * SCALE <= left["accrued"]
 
 
 def reserve(bench, vector):
@@ -330,7 +347,7 @@ def check_refused_free(bench, vector):
     reverse = [(int(first), int(last)) for first, last in ranges if int(last) < int(first)]
     if vector["error"] == "PeriodsReversed":
         ((first, last),) = reverse
-        with refused("PeriodsOutOfRange", fromPeriod=first, toPeriod=last, current=0):
+        with refused("PeriodsOutOfRange", fromPeriod=first, toPeriod=last):
             bench.county.commit(bench.county.terms(bps=1, fromPeriod=first, toPeriod=last))
         return
     with already_pledged(671, 6_000, 4_001):

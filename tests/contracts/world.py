@@ -18,7 +18,7 @@ from web3 import HTTPProvider, Web3
 import model
 from ledger_service.chain.artefacts import CONTRACTS
 from ledger_service.chain.deployment import Officers, deploy
-from signing import Instalment, RedemptionOrder, Report, Signed, Terms, sign
+from signing import Conditions, Instalment, RedemptionOrder, Report, Signed, Terms, sign
 
 GENESIS = 1_769_904_000
 """2026-02-01T00:00:00Z, the first block."""
@@ -160,6 +160,13 @@ class Perfection(NamedTuple):
     debtorNotice: bytes = digest("debtor notice")
 
 
+class State:
+    """Where a pledge stands; see `IPledges.State`."""
+
+    NONE, COMMITTED, PERFECTED, ACTIVE, REPAID, RELEASED, CANCELLED = range(7)
+    DELINQUENT, REMEDIATION, ENFORCING, WRITTEN_OFF, CLOSED, EXPIRED = range(7, 13)
+
+
 CARBON_RULES = Rules(
     quorum=3,
     requiredGroups=1 << SENSORS | 1 << VERIFIERS,
@@ -256,7 +263,9 @@ class County:
     oracle: Any
     voucher: Any
     revenue: Any
+    pledge_terms: Any
     pledges: Any
+    workouts: Any
     credits: Any
     funds: Any
     numbers: "count[int]"
@@ -375,10 +384,24 @@ class County:
             principal=100_000,
             annualRateBps=500,
             schedule=[Instalment(now + 30 * DAY, 50_000), Instalment(now + 60 * DAY, 50_000)],
+            conditions=Conditions(
+                disburseBy=now + 20 * DAY,
+                grace=10 * DAY,
+                remediation=30 * DAY,
+                overdueRateBps=0,
+                costsCap=5_000,
+                value=300_000,
+                maximumLtvBps=8_000,
+            ),
+            certificate=NOTHING,
             nonce=next(self.numbers),
             deadline=now + 10 * DAY,
         )
         return terms._replace(**changes)
+
+    def conditions(self, **changes: Any) -> Conditions:
+        """The usual conditions with some changes."""
+        return self.terms().conditions._replace(**changes)
 
     def commit(self, terms: Terms, holder: Any = None, lender: Any = None) -> bytes:
         """Both parties sign, and somebody carries the terms to the chain."""
@@ -428,7 +451,9 @@ def deployed(committee_delay: int = 0) -> County:
         oracle=at["MonitoringOracle"],
         voucher=at["CnyVoucher"],
         revenue=at["Revenue"],
+        pledge_terms=at["PledgeTerms"],
         pledges=at["Pledges"],
+        workouts=at["Workouts"],
         credits=at["CarbonCredits"],
         funds=at["Funds"],
         numbers=count(1),

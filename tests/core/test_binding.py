@@ -52,7 +52,7 @@ def village() -> Register:
         lambda wrong: entitled_closed(1, 0, 1, wrong),
         lambda wrong: divert(wrong, 1, []),
         lambda wrong: divert(0, wrong, []),
-        lambda wrong: divert(0, 1, [(1, wrong)]),
+        lambda wrong: divert(0, 1, [(1, wrong, 0)]),
         lambda wrong: verify(bytes(32), 1, 0, HOUSEHOLD, wrong, b""),
     ],
 )
@@ -70,7 +70,7 @@ def test_number_outside_128_bits_is_refused(call: Callable[[int], object]) -> No
     [
         lambda _, wrong: shares(wrong, weights(1), closed=True),
         lambda _, wrong: allocate(wrong, weights(1)),
-        lambda _, wrong: divert(0, 1, [(wrong, 1)]),
+        lambda _, wrong: divert(0, 1, [(wrong, 1, 1)]),
         lambda _, wrong: verify(bytes(32), wrong, 0, HOUSEHOLD, 1, b""),
         lambda _, wrong: verify(bytes(32), 1, wrong, HOUSEHOLD, 1, b""),
         lambda village, wrong: village.leaf(wrong),
@@ -194,12 +194,12 @@ def test_claim_that_lowers_the_figure_is_refused() -> None:
 
 def test_pledging_the_same_income_twice_is_refused() -> None:
     with pytest.raises(pyo3_core.PledgedAboveWhole) as refused:
-        divert(0, 100, [(6_000, 1), (4_001, 1)])
+        divert(0, 100, [(6_000, 1, 1), (4_001, 1, 1)])
     assert refused.value.bps == 10_001
 
 
 def test_senior_lien_is_served_first_and_the_rest_goes_to_the_holder() -> None:
-    assert divert(0, 100, [(6_000, 60), (4_000, 30)]) == ([60, 30], 10)
+    assert divert(0, 100, [(6_000, 60, 0), (4_000, 30, 0)]) == ([60, 30], 10)
 
 
 # REGISTERS

@@ -194,12 +194,12 @@ def test_claim_that_lowers_the_figure_is_refused() -> None:
 
 def test_pledging_the_same_income_twice_is_refused() -> None:
     with pytest.raises(model.PledgedAboveWhole) as refused:
-        model.divert(0, 100, [(6_000, 1), (6_000, 1)])
+        model.divert(0, 100, [(6_000, 1, 1), (6_000, 1, 1)])
     assert refused.value.bps == 12_000
 
 
 def test_junior_lien_takes_what_the_senior_one_is_not_due() -> None:
-    assert model.divert(0, 100, [(6_000, 10), (4_000, 100)]) == ([10, 40], 50)
+    assert model.divert(0, 100, [(6_000, 10, 10), (4_000, 100, 100)]) == ([10, 40], 50)
 
 
 @given(
@@ -207,7 +207,7 @@ def test_junior_lien_takes_what_the_senior_one_is_not_due() -> None:
     bps=st.integers(0, 10_000),
 )
 def test_only_lien_gets_the_same_from_one_claim_as_from_many(cuts: list[int], bps: int) -> None:
-    lien = [(bps, model.MAX_AMOUNT)]
+    lien = [(bps, model.MAX_AMOUNT, 0)]
     taken = sum(model.divert(before, after, lien)[0][0] for before, after in pairwise(cuts))
     assert taken == model.divert(cuts[0], cuts[-1], lien)[0][0]
 
@@ -218,7 +218,7 @@ def test_only_lien_gets_the_same_from_one_claim_as_from_many(cuts: list[int], bp
     shares=st.lists(st.integers(0, 10_000 // 8), min_size=1, max_size=8),
 )
 def test_liens_go_short_by_less_than_a_fen_each(before: int, claimed: int, shares: list[int]) -> None:
-    liens = [(bps, model.MAX_AMOUNT) for bps in shares]
+    liens = [(bps, model.MAX_AMOUNT, 0) for bps in shares]
     offered = [model.divert(before, before + claimed, [lien])[0][0] for lien in liens]
     taken, rest = model.divert(before, before + claimed, liens)
     assert sum(taken) + rest == claimed

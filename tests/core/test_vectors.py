@@ -218,26 +218,32 @@ def netted(rules: Any, case: Case) -> Case:
 
 
 def diversion(rules: Any, case: Case) -> Case:
-    liens = [(lien["bps"], lien["due"]) for lien in case["liens"]]
+    liens = [(lien["bps"], lien["due"], lien["arrears"]) for lien in case["liens"]]
     taken, rest = rules.divert(case["before"], case["after"], liens)
     return {"taken": taken, "rest": rest}
 
 
 def loan(_: Any, case: Case) -> Case:
     instalments = tuple(model.Instalment(each["due_at"], each["amount"]) for each in case["instalments"])
-    loan = model.Loan(case["principal"], case["rate_bps"], instalments, case["start"])
+    loan = model.Loan(
+        case["principal"], case["rate_bps"], instalments, case["start"], overdue_rate_bps=case["overdue_rate_bps"]
+    )
     steps: list[Case] = []
     for step in case["steps"]:
-        at, repaid = step["at"], step["repaid"]
+        at, charged, repaid = step["at"], step["charged"], step["repaid"]
+        owed = model.parts(loan, at)
         interest = model.interest(model.accrue(loan, at))
-        before = {"interest": interest, "due": model.due(loan, at), "debt": model.debt(loan, at)}
-        loan = model.repay(loan, repaid, at)
+        before = {"interest": interest, "arrears": owed.arrears, "due": model.due(loan, at), "debt": model.debt(loan, at)}
+        loan = model.repay(model.charge(loan, charged, at), repaid, at)
         after = {
             "accrued_scaled": loan.accrued_scaled,
+            "billed": loan.billed,
             "interest_paid": loan.interest_paid,
             "principal_repaid": loan.principal_repaid,
+            "costs": loan.costs,
+            "arrears_since": loan.arrears_since,
         }
-        steps.append({"at": at, "repaid": repaid} | before | after)
+        steps.append({"at": at, "charged": charged, "repaid": repaid} | before | after)
     return {"steps": steps}
 
 

@@ -15,6 +15,8 @@ pub struct Lien {
     pub bps: u64,
     /// What the debt is due, in fen.
     pub due: u128,
+    /// What of it is in arrears.
+    pub arrears: u128,
 }
 
 /// Where the fen of one claim go.
@@ -26,8 +28,11 @@ pub struct Diversion {
     pub rest: u128,
 }
 
-/// L1: divides one claim, which brings the holder's cumulative figure from `before` to `after`, among `liens` in order of
-/// registration and the holder.
+/// L1, L12: divides one claim, which brings the holder's cumulative figure from `before` to `after`, among `liens` in order
+/// of rank and the holder.
+///
+/// A lien takes what is due out of what it is offered; as far as it is in arrears, also out of what the liens behind it are
+/// offered. What it leaves of its own offer is the holder's.
 ///
 /// # Errors
 /// [`Error::IncomeFell`], [`Error::PledgedAboveWhole`].
@@ -38,19 +43,25 @@ pub fn divert(before: u128, after: u128, liens: &[Lien]) -> Result<Diversion, Er
         return Err(Error::PledgedAboveWhole { bps: pledged });
     }
 
-    let mut rest = claimed;
+    let offer = |lien: &Lien| {
+        let bps = u128::from(lien.bps);
+        part_down(after, bps, WHOLE_BPS) - part_down(before, bps, WHOLE_BPS)
+    };
+    // What this lien and those behind it are offered: together at most `after`, so the sum fits.
+    let mut below: u128 = liens.iter().map(offer).sum();
+    let mut pool = below.min(claimed);
     let taken: Vec<u128> = liens
         .iter()
         .map(|lien| {
-            let bps = u128::from(lien.bps);
-            let offered = part_down(after, bps, WHOLE_BPS) - part_down(before, bps, WHOLE_BPS);
-            let taken = offered.min(lien.due).min(rest);
-            rest -= taken;
+            let offered = offer(lien);
+            below -= offered;
+            let taken = offered.min(lien.due).max(lien.arrears.min(lien.due)).min(pool);
+            pool = (pool - taken).min(below);
             taken
         })
         .collect();
 
-    debug_assert_eq!(taken.iter().sum::<u128>() + rest, claimed);
+    let rest = claimed - taken.iter().sum::<u128>();
     Ok(Diversion { taken, rest })
 }
 
@@ -136,7 +147,7 @@ mod tests {
 
     #[test]
     fn pledging_the_same_income_twice_is_refused() {
-        let sixty = Lien { bps: 6_000, due: 1 };
+        let sixty = Lien { bps: 6_000, due: 1, arrears: 1 };
         assert_eq!(divert(0, 1, &[sixty, sixty]), Err(Error::PledgedAboveWhole { bps: 12_000 }));
     }
 
@@ -158,8 +169,16 @@ mod tests {
     }
 
     #[test]
+    fn junior_lien_gets_nothing_while_a_senior_one_is_in_arrears() {
+        let liens = |arrears| [Lien { bps: 1_000, due: 50, arrears }, Lien { bps: 4_000, due: 30, arrears: 30 }];
+        assert_eq!(divert(0, 100, &liens(0)), Ok(Diversion { taken: vec![10, 30], rest: 60 }));
+        assert_eq!(divert(0, 100, &liens(20)), Ok(Diversion { taken: vec![20, 30], rest: 50 }));
+        assert_eq!(divert(0, 100, &liens(50)), Ok(Diversion { taken: vec![50, 0], rest: 50 }));
+    }
+
+    #[test]
     fn senior_lien_takes_the_odd_fen() {
-        let half = Lien { bps: 5_000, due: 10 };
+        let half = Lien { bps: 5_000, due: 10, arrears: 0 };
         assert_eq!(divert(1, 2, &[half, half]), Ok(Diversion { taken: vec![1, 0], rest: 0 }));
     }
 }

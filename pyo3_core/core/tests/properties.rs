@@ -111,14 +111,17 @@ proptest! {
 
     #[test]
     fn diversion_conserves_the_claim(
-        before in wide(), claimed in wide(), liens in vec((0_u64..2_500, wide()), 0..5)
+        before in wide(), claimed in wide(), liens in vec((0_u64..2_500, wide(), wide()), 0..5)
     ) {
         let after = before.saturating_add(claimed);
-        let liens: Vec<Lien> = liens.into_iter().map(|(bps, due)| Lien { bps, due }).collect();
+        let liens: Vec<Lien> = liens.into_iter().map(|(bps, due, arrears)| Lien { bps, due, arrears }).collect();
         let diversion = divert(before, after, &liens).unwrap();
         prop_assert_eq!(diversion.taken.iter().sum::<u128>() + diversion.rest, after - before);
+        let mut is_senior_in_arrears = false;
         for (taken, lien) in diversion.taken.iter().zip(&liens) {
             prop_assert!(*taken <= lien.due);
+            prop_assert!(!is_senior_in_arrears || *taken == 0);
+            is_senior_in_arrears |= *taken < lien.arrears.min(lien.due);
         }
     }
 

@@ -277,7 +277,11 @@ fn refused_allocations_are_refused() {
 }
 
 fn liens(case: &Value) -> Vec<Lien> {
-    list(&case["liens"], |lien| Lien { bps: narrow(&lien["bps"]), due: wide(&lien["due"]) })
+    list(&case["liens"], |lien| Lien {
+        bps: narrow(&lien["bps"]),
+        due: wide(&lien["due"]),
+        arrears: wide(&lien["arrears"]),
+    })
 }
 
 #[test]

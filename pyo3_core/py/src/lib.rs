@@ -46,8 +46,9 @@ fn allocate<'py>(py: Python<'py>, amount: Narrow, weights: Weights<'py>) -> PyRe
 }
 
 #[pyfunction]
-fn divert(py: Python<'_>, before: Wide, after: Wide, liens: Vec<(Narrow, Wide)>) -> PyResult<(Vec<u128>, u128)> {
-    let liens: Vec<Lien> = liens.into_iter().map(|(bps, due)| Lien { bps: bps.0, due: due.0 }).collect();
+fn divert(py: Python<'_>, before: Wide, after: Wide, liens: Vec<(Narrow, Wide, Wide)>) -> PyResult<(Vec<u128>, u128)> {
+    let lien = |(bps, due, arrears): (Narrow, Wide, Wide)| Lien { bps: bps.0, due: due.0, arrears: arrears.0 };
+    let liens: Vec<Lien> = liens.into_iter().map(lien).collect();
     let diversion = liens::divert(before.0, after.0, &liens).map_err(|error| raise(py, error))?;
     Ok((diversion.taken, diversion.rest))
 }

@@ -256,13 +256,13 @@ def allocate(amount: int, weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
     Raises ``TotalIsZero``, ``AmountIsNegative``, ``AmountTooLarge`` (``amount`` has more than 64 bits).
     """
 
-def divert(before: int, after: int, liens: Sequence[tuple[int, int]]) -> tuple[list[int], int]:
-    """L1: what liens take of one claim, in order of registration, and what is left for the holder.
+def divert(before: int, after: int, liens: Sequence[tuple[int, int, int]]) -> tuple[list[int], int]:
+    """L1, L12: what liens take of one claim, in order of rank, and what is left for the holder.
 
-    The claim brings the holder's cumulative figure in one line from ``before`` to ``after``. A lien is ``(bps,
-    due)``: it is offered ``floor(after * bps / 10000) - floor(before * bps / 10000)``, and takes no more than is due
-    to it and no more than earlier liens have left. What is taken and what is left add up to exactly ``after -
-    before``.
+    The claim brings the holder's cumulative figure in one line from ``before`` to ``after``. A lien is ``(bps, due,
+    arrears)``: it is offered ``floor(after * bps / 10000) - floor(before * bps / 10000)`` and takes what is due out of
+    it; as far as it is in arrears, it also takes what the liens behind it are offered. What is taken and what is left
+    add up to exactly ``after - before``.
 
     Raises ``IncomeFell``, ``PledgedAboveWhole``, ``AmountIsNegative``, ``AmountTooLarge``.
     """
