@@ -143,7 +143,14 @@ def deploy(w3: Web3, deployer: str, officers: Officers) -> Deployment:
         "CnyVoucher": (at["Authority"], at["Participants"], at["Revenue"]),
         "Revenue": (at["Authority"], at["CnyVoucher"], at["MonitoringOracle"], at["Pledges"]),
         "Pledges": (at["Authority"], at["Revenue"], at["CnyVoucher"]),
-        "CarbonCredits": (at["Authority"], at["Participants"], at["MonitoringOracle"], at["Revenue"]),
+        "CarbonCredits": (
+            at["Authority"],
+            at["Participants"],
+            at["MonitoringOracle"],
+            at["Revenue"],
+            at["RetirementCertificates"],
+        ),
+        "RetirementCertificates": (at["CarbonCredits"],),
     }
 
     receipts = [_create(w3, deployer, artefacts[name], arguments[name], at[name]) for name in CONTRACTS]

@@ -149,6 +149,11 @@ def credits(county: Any) -> Any:
     return county.credits
 
 
+@pytest.fixture(scope="module")
+def certificates(county: Any) -> Any:
+    return county.certificates
+
+
 # PEOPLE
 
 
