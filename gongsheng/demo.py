@@ -248,7 +248,7 @@ def issue(stage: Stage, rounds: Rounds) -> int:
         stage.chain.send(revenue.openRegister(bytes32_of(PRODUCT_AGREEMENT), leg, round_id), relayer)
 
     batch: int = stage.chain.call(credits.batchOfRound(rounds.carbon))
-    _, _, issued, buffered, serial = stage.chain.call(credits.batchOf(batch))
+    _, _, issued, buffered, serial, _ = stage.chain.call(credits.batchOf(batch))
     stage.tell(
         f"批次 {batch}：签发 {Kg(issued)}，其中缓冲 {Kg(buffered)}（{Bps(BUFFER_BPS)}）· "
         f"序列号 serials {serial:,}–{serial + issued - 1:,}"
