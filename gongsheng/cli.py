@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from gongsheng import demo as demonstration
-from gongsheng import service
+from gongsheng import serials, service
 from ledger_service.domain.errors import LedgerError
 from oracles.commands import app as oracle_commands
 from oracles.errors import OracleError
@@ -62,6 +62,20 @@ def up(
 ) -> None:
     """启动内嵌链、索引与服务，直到 Ctrl-C · Starts chain, indexer and service and leaves them running."""
     service.run(folder, port=port, chain_port=chain_port, console=Console())
+
+
+serial_commands = typer.Typer(help="序列号 · Serials of the credits.", no_args_is_help=True)
+app.add_typer(serial_commands, name="serials")
+
+
+@serial_commands.command()
+def export(
+    folder: Annotated[Path, typer.Option(help="状态文件夹 · folder of state, of demo or up")] = Path("var/up"),
+    output: Annotated[Path, typer.Option(help="写入的 CSV 文件 · CSV file to write")] = Path("serials.csv"),
+) -> None:
+    """导出每个批次的序列号区间：签发、注销、取消、逆转、流通与缓冲 · Writes where every serial is, to the kilogram."""
+    count = serials.export(folder, output)
+    Console().print(f"{output}：{count} 个区间 · {count} intervals", highlight=False)
 
 
 def main() -> None:

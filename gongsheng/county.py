@@ -25,6 +25,8 @@ MAXIMUM_LAG = 400 * DAY
 ANCHOR_LAG = 120 * DAY
 SPREAD_BPS = 3_000
 BUFFER_BPS = 1_000
+YEARLY_MAXIMUM_KG = 10**11
+"""Most that the county's land can plausibly gain in a year: 100 million tonnes."""
 
 CARBON_CROSS_CHECK_FEED = "carbon-kg-remote"
 CARBON_AGREEMENT, CARBON_PROJECT = "carbon-pool", "carbon-pool-project"
@@ -192,6 +194,7 @@ def open_county(
                 cast.account("pool").address,
                 cast.account("buffer").address,
                 BUFFER_BPS,
+                YEARLY_MAXIMUM_KG,
             ),
         )
     )

@@ -57,12 +57,13 @@ from ledger_service.chain.typed_data import ALL, RedemptionOrder, sign_order
 from ledger_service.domain.agreements import Line, Pot
 from ledger_service.domain.identifiers import Address, bytes32_of
 from ledger_service.domain.units import Bps, Fen, Kg, SquareMetres, period_of
-from ledger_service.facts import emitted
+from ledger_service.facts import certificates, emitted
 from ledger_service.indexer import sync
 from ledger_service.reports.encumbrance import HEADER as LIEN_HEADER
 from ledger_service.reports.encumbrance import encumbrance
 from ledger_service.reports.reconciliation import HEADER, reconcile
-from ledger_service.reports.trace import trace_redemption
+from ledger_service.reports.serials import write_serials
+from ledger_service.reports.trace import trace_certificate, trace_redemption
 from ledger_service.settlement import RegisterFolder, claims, owing, payments_due, send_claims
 from ledger_service.store.books import Books, open_books
 from oracles.monitoring import Monitoring, monitor_csv, monitor_fia
@@ -75,6 +76,7 @@ T = TypeVar("T")
 SEED = 20_260
 HOLDERS = 300
 SUPPLIERS, PROCESSORS = 40, 12
+RETIRED_FOR = "emissions of the period"
 CARBON_SALE, PRODUCT_SALE = Fen(800_000_000), Fen(123_456_789)
 PLEDGED = Bps(6_000)
 CARBON_SUBJECT, PRODUCT_SUBJECT = "carbon-pool-1", "mountain-tea"
@@ -248,7 +250,7 @@ def issue(stage: Stage, rounds: Rounds) -> int:
         stage.chain.send(revenue.openRegister(bytes32_of(PRODUCT_AGREEMENT), leg, round_id), relayer)
 
     batch: int = stage.chain.call(credits.batchOfRound(rounds.carbon))
-    _, _, issued, buffered, serial = stage.chain.call(credits.batchOf(batch))
+    _, _, issued, buffered, serial, _ = stage.chain.call(credits.batchOf(batch))
     stage.tell(
         f"批次 {batch}：签发 {Kg(issued)}，其中缓冲 {Kg(buffered)}（{Bps(BUFFER_BPS)}）· "
         f"序列号 serials {serial:,}–{serial + issued - 1:,}"
@@ -322,6 +324,25 @@ def sell(stage: Stage, batch: int, lines: Lines) -> None:
             stage.who("treasurer"),
         )
         stage.tell(f"{amount} → {line.pot.agreement} {line.pot.period} · {reference}")
+
+
+def retire(stage: Stage, batch: int, monitoring: Monitoring) -> None:
+    """The buyer uses half of what it bought for the emissions of the monitored period, and is given a certificate."""
+    credits, buyer = stage.chain.contract("CarbonCredits").functions, stage.who("buyer")
+    quantity = stage.chain.call(credits.balanceOf(buyer.address, batch)) // 2
+    beneficiary = keccak(text="salt of the demo, the buyer's name")
+    use = (bytes32_of(RETIRED_FOR), monitoring.period_start, monitoring.period_end, beneficiary)
+    stage.chain.send(credits.retire(buyer.address, batch, quantity, use), buyer)
+    sync(stage.chain, stage.books)
+    with stage.books.reading() as reader:
+        certificate = max(certificates(reader))
+        steps = trace_certificate(reader, certificate)
+        count = write_serials(reader, stage.folder / "serials.csv")
+    stage.tell(
+        f"证书 {certificate}：注销 {Kg(quantity)}，{len(steps)} 步追溯至原始数据 · "
+        f"certificate {certificate} traces back to the raw data in {len(steps)} steps"
+    )
+    stage.tell(f"{count} 个序列号区间写入 serials.csv · {count} intervals of serials are written to serials.csv")
 
 
 def claim_all(stage: Stage, lines: Lines) -> int:
@@ -486,6 +507,8 @@ def _play(stage: Stage, monitoring: Monitoring, supply: tuple[SupplyWeights, Sup
         pledge, borrower = lend(stage, monitoring, lines.carbon)
     with act(console, "销售入账 · two sales arrive"):
         sell(stage, batch, lines)
+    with act(console, "注销 · the buyer retires credits"):
+        retire(stage, batch, monitoring)
     with act(console, "领取 · claiming for every holder"):
         advance(stage.chain, lending.FIRST_DUE_DAYS * DAY)
         pledges, voucher = stage.chain.contract("Pledges").functions, stage.chain.contract("CnyVoucher").functions

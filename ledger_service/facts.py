@@ -1,5 +1,6 @@
 """What stands now: agreements, rounds, pledges, redemptions. Worked out from the events on reading, never stored."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,24 +11,28 @@ from ledger_service.chain.events import (
     BatchIssued,
     CandidateReached,
     Committed,
+    CreditsRetired,
     Disbursed,
     Emitted,
     Equivocated,
     Finalised,
     Perfected,
     Perfection,
+    ProjectRegistered,
     RedemptionPaid,
     RedemptionRequested,
     RedemptionReturned,
     RegisterOpened,
     Repayment,
     Reported,
+    RoundReversed,
     StateChanged,
     emitted_of,
 )
 from ledger_service.domain.agreements import AgreementUnknown
 from ledger_service.domain.bilingual import Words
-from ledger_service.domain.books import AccountKind, credit_of
+from ledger_service.domain.books import AccountKind, batch_of, credit_of
+from ledger_service.domain.credits import BalanceSheet
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import Address, text_of
 from ledger_service.domain.pledges import Loan, PledgeState
@@ -43,6 +48,14 @@ class BatchUnknown(LedgerError):
     def __init__(self, number: int) -> None:
         self.number = number
         super().__init__(f"没有编号为 {number} 的批次 · there is no batch {number}")
+
+
+class CertificateUnknown(LedgerError):
+    """No certificate has this number."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"没有编号为 {number} 的注销证书 · there is no retirement certificate {number}")
 
 
 class PledgeUnknown(LedgerError):
@@ -194,6 +207,86 @@ def batch_numbered(reader: Reader, number: int) -> Emitted[BatchIssued]:
         if issued.event.batch == number:
             return issued
     raise BatchUnknown(number)
+
+
+def certificates(reader: Reader) -> Mapping[int, Emitted[CreditsRetired]]:
+    """Every retirement by the number of its certificate."""
+    return {each.event.certificate: each for each in emitted(reader, CreditsRetired)}
+
+
+def certificate_numbered(reader: Reader, number: int) -> Emitted[CreditsRetired]:
+    """The retirement that a certificate stands for.
+
+    Raises:
+        CertificateUnknown: There is no such certificate.
+    """
+    try:
+        return certificates(reader)[number]
+    except KeyError:
+        raise CertificateUnknown(number) from None
+
+
+def balance_sheets(reader: Reader) -> Mapping[int, BalanceSheet]:
+    """What became of every batch according to the books, in the order of issuance."""
+
+    def of_batches(kind: AccountKind) -> Counter[int]:
+        totals: Counter[int] = Counter()
+        for (_, asset), balance in reader.balances(kind).items():
+            totals[batch_of(asset)] += balance
+        return totals
+
+    buffers = {each.event.project: each.event.terms.buffer for each in emitted(reader, ProjectRegistered)}
+    in_hands = reader.balances(AccountKind.CREDITS)
+    used = {kind: of_batches(kind) for kind in _TERMS}
+    sheets = {}
+    for issued in emitted(reader, BatchIssued):
+        batch, asset = issued.event.batch, credit_of(issued.event.batch)
+        held = {account.owner: -balance for (account, of), balance in in_hands.items() if of == asset}
+        buffer = held.pop(buffers[issued.event.project], 0)
+        sheets[batch] = BalanceSheet(
+            issued=used[AccountKind.MEASURED][batch],
+            tradable=sum(held.values()),
+            buffer=buffer,
+            retired=-used[AccountKind.RETIRED][batch],
+            cancelled=-used[AccountKind.CANCELLED][batch],
+            reversed=-used[AccountKind.REVERSED][batch],
+            shortfall=-used[AccountKind.LOST][batch],
+            made_good=used[AccountKind.MADE_GOOD][batch],
+        )
+    return sheets
+
+
+_TERMS = (
+    AccountKind.MEASURED,
+    AccountKind.RETIRED,
+    AccountKind.CANCELLED,
+    AccountKind.REVERSED,
+    AccountKind.LOST,
+    AccountKind.MADE_GOOD,
+)
+
+
+def balance_sheet(reader: Reader, number: int) -> BalanceSheet:
+    """What became of one batch according to the books.
+
+    Raises:
+        BatchUnknown: There is no such batch.
+    """
+    try:
+        return balance_sheets(reader)[number]
+    except KeyError:
+        raise BatchUnknown(number) from None
+
+
+def deficits(reader: Reader) -> Mapping[bytes, int]:
+    """What every project lost beyond its credits: all losses, less what its batches bore of them."""
+    project_of = {each.event.batch: each.event.project for each in emitted(reader, BatchIssued)}
+    lost: Counter[bytes] = Counter({each.event.project: 0 for each in emitted(reader, ProjectRegistered)})
+    for each in emitted(reader, RoundReversed):
+        lost[each.event.project] += each.event.loss
+    for batch, sheet in balance_sheets(reader).items():
+        lost[project_of[batch]] -= sheet.reversed + sheet.shortfall
+    return lost
 
 
 def credit_holdings(reader: Reader, batch: int) -> Mapping[Address, int]:

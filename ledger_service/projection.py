@@ -4,7 +4,7 @@ Vouchers (ERC-20) and credits (ERC-1155) are posted as they move. A second set o
 `Revenue` belong to: income is credited to legs by the open rule, the fen that the rule holds back to the pot's dust;
 closing a period moves the dust to the legs by the closed rule; a claim moves what it pays from its leg to the holder
 and the holder's lenders, into a fund, or to a child agreement as its income. A third follows the funds, a fourth the
-loans. So the books work out by themselves, from the receipts and the
+loans, a fifth what batches of credits are short of. So the books work out by themselves, from the receipts and the
 agreements alone, what every leg is owed, and reconciliation can compare that with what the contract says.
 """
 
@@ -15,6 +15,9 @@ from ledger_service.chain.events import (
     AgreementPublished,
     Claimed,
     Collected,
+    CreditsCancelled,
+    CreditsRetired,
+    CreditsReversed,
     Disbursed,
     Emitted,
     Forwarded,
@@ -24,6 +27,8 @@ from ledger_service.chain.events import (
     PeriodClosed,
     Repayment,
     SetAside,
+    ShortfallMadeGood,
+    ShortfallRecorded,
     Transfer,
     TransferBatch,
     TransferSingle,
@@ -119,6 +124,22 @@ class Projection:
             case TransferBatch():
                 for batch, value in zip(event.ids, event.values, strict=True):
                     yield from _credits_moved(batch, event.from_, event.to, value)
+            case CreditsRetired():
+                retired = Account(AccountKind.RETIRED, str(event.certificate), event.holder)
+                yield from _used_up(event.batch, event.quantity, retired)
+            case CreditsCancelled():
+                yield from _used_up(event.batch, event.quantity, Account(AccountKind.CANCELLED, owner=event.holder))
+            case CreditsReversed():
+                yield from _used_up(event.batch, event.quantity, Account(AccountKind.REVERSED))
+            case ShortfallRecorded():
+                short, lost = Account(AccountKind.SHORTFALL), Account(AccountKind.LOST)
+                yield from _moved(credit_of(event.batch), event.quantity, debit=short, credit=lost)
+            case ShortfallMadeGood():
+                cancelled = Account(AccountKind.CANCELLED, owner=event.holder)
+                yield from _used_up(event.source, event.quantity, cancelled)
+                made_good = Account(AccountKind.MADE_GOOD, owner=event.holder)
+                short = Account(AccountKind.SHORTFALL)
+                yield from _moved(credit_of(event.batch), event.quantity, debit=made_good, credit=short)
             case AgreementPublished():
                 agreement = text_of(event.agreement)
                 self._shares[agreement, event.version] = tuple(leg.bps for leg in event.legs)
@@ -222,14 +243,16 @@ def _vouchers(address: Address) -> Account:
     return Account(AccountKind.VOUCHER, owner=address)
 
 
-def _credits(address: Address) -> Account:
-    if address == ZERO_ADDRESS:
-        return Account(AccountKind.MEASURED)
-    return Account(AccountKind.CREDITS, owner=address)
-
-
 def _credits_moved(batch: int, from_: Address, to: Address, value: int) -> Iterator[Posting]:
-    yield from _moved(credit_of(batch), value, debit=_credits(from_), credit=_credits(to))
+    """Credits come out of what was measured; where burned ones go is said by the event beside it."""
+    minted, burned = from_ == ZERO_ADDRESS, to == ZERO_ADDRESS
+    debit = Account(AccountKind.MEASURED) if minted else Account(AccountKind.CREDITS, owner=from_)
+    credit = Account(AccountKind.USED_UP) if burned else Account(AccountKind.CREDITS, owner=to)
+    yield from _moved(credit_of(batch), value, debit=debit, credit=credit)
+
+
+def _used_up(batch: int, quantity: int, account: Account) -> Iterator[Posting]:
+    yield from _moved(credit_of(batch), quantity, debit=Account(AccountKind.USED_UP), credit=account)
 
 
 def _moved(asset: Asset, amount: int, *, debit: Account, credit: Account) -> Iterator[Posting]:

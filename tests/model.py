@@ -1,8 +1,8 @@
 """The rules of the ledger in slow, obvious Python: the executable specification.
 
 A rule changes here and in ``tests/vectors`` first; Rust, Solidity and SQL follow. Every rule has a number, and the
-code that states it names it: ``S`` sharing, ``R`` registers, ``A`` allocation, ``L`` liens and loans. Only the
-standard library is used, so that every environment of the project can run it. All numbers are integers: fen,
+code that states it names it: ``S`` sharing, ``R`` registers, ``A`` allocation, ``C`` credits, ``L`` liens and loans.
+Only the standard library is used, so that every environment of the project can run it. All numbers are integers: fen,
 kilograms, basis points, seconds.
 
 A rule refuses what it cannot answer with an exception of its own, derived from ``Refused``, which carries the wrong
@@ -184,6 +184,33 @@ class RepaidAboveDebt(Refused):
         super().__init__(f"{amount} is more than the debt of {debt}")
         self.amount = amount
         self.debt = debt
+
+
+class AboveTradable(Refused):
+    """More credits would be used up than are tradable."""
+
+    def __init__(self, quantity: int, tradable: int) -> None:
+        super().__init__(f"{quantity} would be used up of {tradable} tradable credits")
+        self.quantity = quantity
+        self.tradable = tradable
+
+
+class AboveShortfall(Refused):
+    """More would be made good than is short."""
+
+    def __init__(self, quantity: int, shortfall: int) -> None:
+        super().__init__(f"{quantity} would be made good of a shortfall of {shortfall}")
+        self.quantity = quantity
+        self.shortfall = shortfall
+
+
+class Implausible(Refused):
+    """A round shows more than the land can gain in its period."""
+
+    def __init__(self, value: int, maximum: int) -> None:
+        super().__init__(f"{value} is above the plausible {maximum}")
+        self.value = value
+        self.maximum = maximum
 
 
 def require_amounts(*values: int) -> None:
@@ -710,6 +737,95 @@ TRANSITIONS: Final = {
     ("Repaid", "release"): "Released",
 }
 """L6: where each action brings a pledge from each state when its own conditions are met. Every other pair is refused."""
+
+
+# CREDITS
+
+TRADABLE, BUFFER, RETIRED, CANCELLED, REVERSED = "tradable", "buffer", "retired", "cancelled", "reversed"
+"""What a serial of a batch can be. It is always exactly one of them."""
+
+
+class CreditBatch:
+    """A batch of credits, serial by serial."""
+
+    def __init__(self, first: int, issued: int, buffered: int) -> None:
+        self.first = first
+        self.serials = [TRADABLE] * (issued - buffered) + [BUFFER] * buffered
+        self.shortfall = 0
+        self.made_good = 0
+
+    def count(self, state: str) -> int:
+        """How many of the serials are in a state."""
+        return self.serials.count(state)
+
+    @property
+    def open_shortfall(self) -> int:
+        """What the batch is short of now."""
+        return self.shortfall - self.made_good
+
+    def use_up(self, quantity: int, state: str) -> int:
+        """C7: the lowest serials that are tradable become retired or cancelled. Returns the first of them."""
+        if quantity > self.count(TRADABLE):
+            raise AboveTradable(quantity, self.count(TRADABLE))
+        lowest = self.serials.index(TRADABLE)
+        for position in range(lowest, lowest + quantity):
+            assert self.serials[position] == TRADABLE
+            self.serials[position] = state
+        return self.first + lowest
+
+    def take_from_buffer(self, loss: int) -> int:
+        """C10: the highest serials of the buffer are reversed. Returns how many were."""
+        taken = 0
+        for position in reversed(range(len(self.serials))):
+            if taken < loss and self.serials[position] == BUFFER:
+                self.serials[position] = REVERSED
+                taken += 1
+        return taken
+
+    def record_shortfall(self, loss: int) -> int:
+        """C11: what is outstanding or retired and not short yet falls short. Returns how much."""
+        outstanding = len(self.serials) - self.count(CANCELLED) - self.count(REVERSED)
+        recorded = min(loss, max(0, outstanding - self.open_shortfall))
+        self.shortfall += recorded
+        return recorded
+
+
+class CarbonProject:
+    """A project's batches, oldest first, and what it lost beyond all their credits."""
+
+    def __init__(self, buffer_bps: int, yearly_maximum: int) -> None:
+        self.buffer_bps = buffer_bps
+        self.yearly_maximum = yearly_maximum
+        self.batches: list[CreditBatch] = []
+        self.deficit = 0
+
+    def issue(self, value: int, seconds: int) -> CreditBatch:
+        """C1, C2, C6: a batch of ``value`` kg that grew in so many seconds; C12: a deficit is taken from it."""
+        maximum = self.yearly_maximum * seconds // YEAR_SECONDS
+        if value > maximum:
+            raise Implausible(value, maximum)
+        first = 1 + sum(len(batch.serials) for batch in self.batches)
+        batch = CreditBatch(first, value, value * self.buffer_bps // WHOLE_BPS)
+        self.batches.append(batch)
+        self.deficit -= batch.take_from_buffer(self.deficit)
+        self.deficit -= batch.record_shortfall(self.deficit)
+        return batch
+
+    def reverse(self, loss: int) -> None:
+        """C10 to C12: buffers first, then shortfalls, the newest batch first; the rest is the deficit."""
+        for batch in reversed(self.batches):
+            loss -= batch.take_from_buffer(loss)
+        for batch in reversed(self.batches):
+            loss -= batch.record_shortfall(loss)
+        self.deficit += loss
+
+    def make_good(self, batch: CreditBatch, source: CreditBatch, quantity: int) -> int:
+        """C13: credits of ``source`` are cancelled for what ``batch`` is short of. Returns their first serial."""
+        if quantity > batch.open_shortfall:
+            raise AboveShortfall(quantity, batch.open_shortfall)
+        first = source.use_up(quantity, CANCELLED)
+        batch.made_good += quantity
+        return first
 
 
 # KECCAK

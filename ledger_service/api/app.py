@@ -16,6 +16,7 @@ from ledger_service.api.models import (
     BatchSummary,
     FundDetail,
     FundSummary,
+    CertificateDetail,
     Health,
     Movement,
     Page,
@@ -31,7 +32,9 @@ from ledger_service.domain.agreements import Fund
 from ledger_service.domain.identifiers import bytes32_of
 from ledger_service.facts import (
     agreements,
+    balance_sheet,
     batch_numbered,
+    certificate_numbered,
     credit_holdings,
     emitted,
     final_rounds,
@@ -41,6 +44,7 @@ from ledger_service.facts import (
 from ledger_service.reports.funds import fund_statement, fund_statements
 from ledger_service.reports.income import pot_incomes
 from ledger_service.reports.statement import holder_statement
+from ledger_service.reports.trace import trace_certificate
 from ledger_service.settings import Settings
 from ledger_service.settlement import RegisterFolder
 from ledger_service.store.books import Books, Reader, open_books
@@ -139,7 +143,20 @@ def get_batch(
 ) -> BatchDetail:
     issued = batch_numbered(reader, number)
     measured = final_rounds(reader)[issued.event.round]
-    return BatchDetail.of(issued, measured, credit_holdings(reader, number))
+    return BatchDetail.of(issued, measured, credit_holdings(reader, number), balance_sheet(reader, number))
+
+
+@router.get(
+    "/certificates/{number}",
+    summary="注销证书 · A retirement certificate, and the way back to the raw data",
+    responses=UNKNOWN,
+)
+def get_certificate(
+    reader: Reading, number: Annotated[int, Path(ge=1, description="证书编号 · its number", examples=[1])]
+) -> CertificateDetail:
+    retired = certificate_numbered(reader, number)
+    issued = batch_numbered(reader, retired.event.batch)
+    return CertificateDetail.of(retired, issued, trace_certificate(reader, number))
 
 
 @router.get(

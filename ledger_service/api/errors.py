@@ -17,7 +17,7 @@ from ledger_service.domain.agreements import AgreementUnknown
 from ledger_service.domain.bilingual import Words
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import NotAnIdentifier
-from ledger_service.facts import BatchUnknown, PledgeUnknown
+from ledger_service.facts import BatchUnknown, CertificateUnknown, PledgeUnknown
 from ledger_service.reports.funds import FundUnknown
 from ledger_service.settlement import RegisterMissing
 from ledger_service.store.books import BooksUnusable
@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 STATUS: Mapping[type[LedgerError], HTTPStatus] = {
     AgreementUnknown: HTTPStatus.NOT_FOUND,
     BatchUnknown: HTTPStatus.NOT_FOUND,
+    CertificateUnknown: HTTPStatus.NOT_FOUND,
     PledgeUnknown: HTTPStatus.NOT_FOUND,
     FundUnknown: HTTPStatus.NOT_FOUND,
     NotAnAddress: HTTPStatus.UNPROCESSABLE_ENTITY,

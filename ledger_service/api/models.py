@@ -1,21 +1,31 @@
 """What the service answers. An amount is a decimal string, so that no reader rounds it, beside the text for people."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ledger_service.chain.events import AgreementPublished, BatchIssued, Emitted, PublishedLeg, Repayment
+from ledger_service.chain.events import (
+    AgreementPublished,
+    BatchIssued,
+    CreditsRetired,
+    Emitted,
+    PublishedLeg,
+    Repayment,
+)
 from ledger_service.domain.agreements import LegKind, catalogue
 from ledger_service.domain.bilingual import Words
 from ledger_service.domain.books import CNY, Block, Identity, Record
+from ledger_service.domain.credits import BalanceSheet
 from ledger_service.domain.identifiers import Address, text_of
 from ledger_service.domain.units import Bps, Period, tonnes_text, yuan_text
 from ledger_service.facts import Pledge, Redemption, Round
 from ledger_service.reports.funds import FundStatement, Spending
 from ledger_service.reports.income import LineIncome, PotIncome
 from ledger_service.reports.statement import Earning, HolderStatement
+from ledger_service.reports.trace import Step
 from ledger_service.store.books import Booked
 
 T = TypeVar("T")
@@ -420,25 +430,116 @@ class Signer(Answer):
     source: Source
 
 
+class BatchSheet(Answer):
+    """What became of a batch: all but the last two add up to what was issued."""
+
+    issued: Carbon
+    tradable: Carbon
+    """Held by anyone but the buffer."""
+    buffer: Carbon
+    retired: Carbon
+    """Used, each by one certificate."""
+    cancelled: Carbon
+    """Destroyed for a reason, or to make a shortfall good."""
+    reversed: Carbon
+    """Taken back from the buffer because the forest lost them."""
+    shortfall: Carbon
+    """Lost by the forest and not covered by buffers, in all."""
+    made_good: Carbon
+    """What of the shortfall was made good; while it is less, the pool sells nothing of the batch."""
+
+    @classmethod
+    def of(cls, sheet: BalanceSheet) -> Self:
+        return cls(**{term: Carbon.of(kg) for term, kg in asdict(sheet).items()})
+
+
 class BatchDetail(Answer):
-    """A batch, who holds it, and who measured it."""
+    """A batch, what became of it, who holds it, and who measured it."""
 
     batch: BatchSummary
+    sheet: BatchSheet
     holdings: list[Holding]
     uncertainty: Carbon
     """Half-width of the 90 % interval."""
     signers: list[Signer]
 
     @classmethod
-    def of(cls, issued: Emitted[BatchIssued], measured: Round, holdings: Mapping[Address, int]) -> Self:
+    def of(
+        cls, issued: Emitted[BatchIssued], measured: Round, holdings: Mapping[Address, int], sheet: BalanceSheet
+    ) -> Self:
         return cls(
             batch=BatchSummary.of(issued),
+            sheet=BatchSheet.of(sheet),
             holdings=[Holding(account=account, credits=Carbon.of(kg)) for account, kg in holdings.items()],
             uncertainty=Carbon.of(measured.candidate.event.uncertainty),
             signers=[
                 Signer(account=report.event.signer, group=report.event.group, source=Source.of(report))
                 for report in measured.reports
             ],
+        )
+
+
+class PathFact(Answer):
+    """One thing that a step of a path shows."""
+
+    name: Text
+    value: str
+
+
+class PathStep(Answer):
+    """One event on the way back from what is asked about to the raw data."""
+
+    title: Text
+    facts: list[PathFact]
+    transaction: Hex32
+
+    @classmethod
+    def of(cls, step: Step) -> Self:
+        return cls(
+            title=Text.of(step.title),
+            facts=[PathFact(name=Text.of(fact.name), value=fact.value) for fact in step.facts],
+            transaction=step.transaction,
+        )
+
+
+class CertificateDetail(Answer):
+    """Credits that were used, what for, and the trees that they come from."""
+
+    certificate: int
+    holder: AddressText
+    """Who retired; the certificate stays there."""
+    project: str
+    batch: int
+    credits: Carbon
+    serials: Annotated[str, Field(examples=["1-1000"])]
+    """First and last serial number within the project."""
+    purpose: str
+    use_start: Integer
+    """First UTC second of the period whose emissions they stand for."""
+    use_end: Integer
+    """The first second after it."""
+    beneficiary: Hex32
+    """A salted commitment: whoever knows the name and the salt can check it."""
+    source: Source
+    path: list[PathStep]
+    """Certificate, batch, round, signed reports, raw data."""
+
+    @classmethod
+    def of(cls, retired: Emitted[CreditsRetired], issued: Emitted[BatchIssued], path: Sequence[Step]) -> Self:
+        event = retired.event
+        return cls(
+            certificate=event.certificate,
+            holder=event.holder,
+            project=text_of(issued.event.project),
+            batch=event.batch,
+            credits=Carbon.of(event.quantity),
+            serials=f"{event.serial_start}-{event.serial_start + event.quantity - 1}",
+            purpose=text_of(event.purpose),
+            use_start=str(event.period_start),
+            use_end=str(event.period_end),
+            beneficiary=_hex(event.beneficiary),
+            source=Source.of(retired),
+            path=[PathStep.of(step) for step in path],
         )
 
 

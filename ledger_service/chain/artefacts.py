@@ -22,6 +22,7 @@ CONTRACTS = (
     "Workouts",
     "CarbonCredits",
     "Funds",
+    "RetirementCertificates",
 )
 """Every deployed contract, in the order of deployment."""
 

@@ -152,8 +152,15 @@ def deploy(w3: Web3, deployer: str, officers: Officers) -> Deployment:
         "PledgeTerms": (at["Revenue"], ZERO_ADDRESS),
         "Pledges": (at["Authority"], at["Revenue"], at["CnyVoucher"], at["PledgeTerms"], at["Workouts"]),
         "Workouts": (at["Pledges"],),
-        "CarbonCredits": (at["Authority"], at["Participants"], at["MonitoringOracle"], at["Revenue"]),
+        "CarbonCredits": (
+            at["Authority"],
+            at["Participants"],
+            at["MonitoringOracle"],
+            at["Revenue"],
+            at["RetirementCertificates"],
+        ),
         "Funds": (at["Authority"], at["Revenue"], at["CnyVoucher"]),
+        "RetirementCertificates": (at["CarbonCredits"],),
     }
 
     receipts = [_create(w3, deployer, artefacts[name], arguments[name], at[name]) for name in CONTRACTS]

@@ -30,7 +30,14 @@ from ledger_service.domain.pledges import PledgeState
 E = TypeVar("E")
 
 EVENTS: dict[str, type[Any]] = {}
-"""Every event by its name. Contracts that share a name share its fields."""
+"""Every event by its name. Contracts that share a name share its fields, but for those in `RENAMED`."""
+
+RENAMED: Mapping[tuple[str, str], str] = {
+    ("RetirementCertificates", "Transfer"): "CertificateTransfer",
+    ("RetirementCertificates", "Approval"): "CertificateApproval",
+    ("RetirementCertificates", "ApprovalForAll"): "CertificateApprovalForAll",
+}
+"""What an event is called here whose name means something else in another contract, by contract and name."""
 
 
 class UnknownEvent(LedgerError):
@@ -340,6 +347,7 @@ class Project:
     pool: Address
     buffer: Address
     buffer_bps: int
+    yearly_maximum: int
 
 
 @_event
@@ -393,6 +401,112 @@ class ApprovalForAll:
 class URI:
     value: str
     id: int
+
+
+@_event
+class CreditsRetired:
+    certificate: int
+    batch: int
+    holder: Address
+    quantity: int
+    serial_start: int
+    purpose: bytes
+    period_start: int
+    period_end: int
+    beneficiary: bytes
+    retired: int
+    by: Address
+
+
+@_event
+class CreditsCancelled:
+    batch: int
+    holder: Address
+    reason: bytes
+    quantity: int
+    serial_start: int
+    cancelled: int
+    by: Address
+
+
+@_event
+class CreditsReversed:
+    batch: int
+    project: bytes
+    round: bytes
+    quantity: int
+    serial_start: int
+    reversed: int
+    by: Address
+
+
+@_event
+class ShortfallRecorded:
+    batch: int
+    project: bytes
+    round: bytes
+    quantity: int
+    shortfall: int
+    made_good: int
+    by: Address
+
+
+@_event
+class ShortfallMadeGood:
+    batch: int
+    source: int
+    holder: Address
+    quantity: int
+    serial_start: int
+    shortfall: int
+    made_good: int
+    cancelled: int
+    by: Address
+
+
+@_event
+class RoundReversed:
+    round: bytes
+    project: bytes
+    loss: int
+    from_buffer: int
+    shortfall: int
+    by: Address
+
+
+@_event
+class DeficitChanged:
+    project: bytes
+    round: bytes
+    old_deficit: int
+    new_deficit: int
+    by: Address
+
+
+@_event
+class Locked:
+    certificate: int
+
+
+@_event
+class CertificateTransfer:
+    from_: Address
+    to: Address
+    token_id: int
+
+
+@_event
+class CertificateApproval:
+    owner: Address
+    approved: Address
+    token_id: int
+
+
+@_event
+class CertificateApprovalForAll:
+    owner: Address
+    operator: Address
+    approved: bool
 
 
 # VOUCHERS
@@ -820,7 +934,7 @@ def _layouts(contract: str) -> Mapping[bytes, _Layout]:
             continue
         types = {_snake(entry["name"]): (entry["indexed"], collapse_if_tuple(entry)) for entry in item["inputs"]}
         layouts[event_abi_to_log_topic(item)] = _Layout(  # type: ignore[arg-type]
-            name=item["name"],
+            name=RENAMED.get((contract, item["name"]), item["name"]),
             topics={name: abi_type for name, (indexed, abi_type) in types.items() if indexed},
             data={name: abi_type for name, (indexed, abi_type) in types.items() if not indexed},
         )

@@ -11,6 +11,7 @@ from ledger_service.chain.events import ChainMoved, block_at, reaching
 from ledger_service.chain.lines import line_id, line_tuple
 from ledger_service.domain.agreements import Fund, Line, Pot
 from ledger_service.domain.books import Block
+from ledger_service.domain.credits import BalanceSheet
 from ledger_service.domain.identifiers import Address, bytes32_of
 from ledger_service.domain.pledges import PledgeState
 from ledger_service.domain.units import Period
@@ -91,11 +92,22 @@ class Snapshot:
         """Where each pledge stands."""
         return [PledgeState(answer) for answer in self._ask_all(map(self._of("Pledges").stateOf, pledges))]
 
-    def batches_issued(self) -> list[int]:
-        """All credits of each batch from number 1, in kg CO2e."""
+    def balance_sheets(self) -> list[BalanceSheet]:
+        """What became of each batch from number 1."""
         credits_ = self._of("CarbonCredits")
         count = self._ask(credits_.batchCount())
-        return [answer[2] for answer in self._ask_all(credits_.batchOf(batch) for batch in range(1, count + 1))]
+        return [BalanceSheet(*sheet) for sheet in self._ask_all(map(credits_.balanceSheet, range(1, count + 1)))]
+
+    def certified(self) -> list[int]:
+        """Credits of each retirement certificate from number 1, in kg CO2e."""
+        certificates = self._of("RetirementCertificates")
+        count = self._ask(certificates.certificateCount())
+        made = self._ask_all(map(certificates.certificateOf, range(1, count + 1)))
+        return [int(quantity) for _, _, _, quantity, _ in made]
+
+    def deficits(self, projects: Sequence[bytes]) -> list[int]:
+        """What each project lost beyond its credits, in kg CO2e."""
+        return self._ask_all(map(self._of("CarbonCredits").deficitOf, projects))
 
     def credits_of(self, holdings: Sequence[tuple[Address, int]]) -> list[int]:
         """Credits of each (account, batch), in kg CO2e."""

@@ -31,8 +31,9 @@ def batch_of(asset: Asset) -> int:
 class AccountKind(StrEnum):
     """What an account counts. A positive balance is what somebody has to give, a negative one whom it is owed to.
 
-    Five groups balance in themselves: vouchers against the bank, income against those it belongs to, funds against what
-    came into them, loans against what was lent, credits against what was measured.
+    Six groups balance in themselves: vouchers against the bank, income against those it belongs to, funds against what
+    came into them, loans against what was lent, credits against what was measured, and what batches are short of against
+    what was lost and made good.
     """
 
     BANK = "bank"
@@ -70,9 +71,23 @@ class AccountKind(StrEnum):
     INTEREST = "interest"
     """已收利息：interest paid under the pledge `subject`."""
     MEASURED = "measured"
-    """监测量：credits that were issued and still exist."""
+    """监测量：credits that were issued, whatever became of them."""
     CREDITS = "credits"
     """碳汇量：credits of `owner`."""
+    USED_UP = "used-up"
+    """销毁中：credits that were burned, until the event beside it says why; zero after every transaction."""
+    RETIRED = "retired"
+    """注销：credits that `owner` used, by the certificate `subject`."""
+    CANCELLED = "cancelled"
+    """取消：credits that `owner` destroyed for a reason, or to make a shortfall good."""
+    REVERSED = "reversed"
+    """逆转：credits that were taken back from the buffer because the forest lost them."""
+    SHORTFALL = "shortfall"
+    """缺口：credits that lost their carbon, are covered by no buffer and were not made good."""
+    LOST = "lost"
+    """损失：what was recorded as shortfall in all."""
+    MADE_GOOD = "made-good"
+    """补足：what of the shortfall `owner` made good."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -93,6 +93,11 @@ class Kg(_Quantity):
 
     unit: ClassVar[str] = "kg CO2e"
 
+    @property
+    def tonnes(self) -> Decimal:
+        """What registries sell, to the kilogram: always three decimals."""
+        return Decimal(_point(self.value, 3, ""))
+
     def __str__(self) -> str:
         return tonnes_text(self.value)
 

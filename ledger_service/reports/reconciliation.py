@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from itertools import groupby
 
@@ -24,11 +24,11 @@ from ledger_service.chain.events import (
 from ledger_service.chain.snapshot import Snapshot
 from ledger_service.domain.agreements import Line, tier_parts
 from ledger_service.domain.bilingual import Words
-from ledger_service.domain.books import Account, AccountKind, Asset, Block, batch_of
+from ledger_service.domain.books import Account, AccountKind, Asset, Block, batch_of, credit_of
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import Address, text_of
 from ledger_service.domain.units import tonnes_text, yuan_text
-from ledger_service.facts import agreements, emitted, open_registers, pledges
+from ledger_service.facts import agreements, balance_sheets, deficits, emitted, open_registers, pledges
 from ledger_service.projection import REMEMBERED, Projection
 from ledger_service.reports.funds import fund_statements
 from ledger_service.settlement import RegisterFolder, open_register, paid_by_leaf
@@ -75,15 +75,19 @@ class Check(Enum):
     """Chain and books."""
     INTEREST = Words("质押贷款应计利息", "accrued interest of each pledge")
     """Chain, and the books' own calculation."""
-    BATCH = Words("批次签发量 = 各户合计", "credits issued = credits held, of each batch")
-    """Chain and books."""
+    BATCH = Words("批次去向逐项", "what became of each batch, term by term")
+    """Chain and books; what was burned without a reason must be nothing."""
+    CERTIFICATE = Words("注销证书逐张", "credits of each retirement certificate")
+    """Chain, and what the books retired."""
+    DEFICIT = Words("项目亏损", "deficit of each project")
+    """Chain, and the books' own: losses less what the batches bore."""
     CREDITS = Words("碳汇量余额逐户", "credits of each account and batch")
     """Chain and books."""
 
     @property
     def shows_credits(self) -> bool:
         """Whether its figures are kg CO2e; all others are fen."""
-        return self in (Check.BATCH, Check.CREDITS)
+        return self in (Check.BATCH, Check.CERTIFICATE, Check.DEFICIT, Check.CREDITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,8 +374,19 @@ def _credits(snapshot: Snapshot, reader: Reader) -> Iterator[Row]:
         (Address(account.owner), batch_of(asset)): -balance
         for (account, asset), balance in reader.balances(AccountKind.CREDITS).items()
     }
-    for batch, issued in enumerate(snapshot.batches_issued(), start=1):
-        in_hands = sum(amount for (_, of), amount in held.items() if of == batch)
-        yield Row(Check.BATCH, str(batch), chain=issued, books=in_hands)
+    booked = balance_sheets(reader)
+    for batch, sheet in enumerate(snapshot.balance_sheets(), start=1):
+        for term, figure in asdict(sheet).items():
+            yield Row(Check.BATCH, f"{batch}/{term}", chain=figure, books=getattr(booked[batch], term))
+        burned = reader.balance(Account(AccountKind.USED_UP), credit_of(batch))
+        yield Row(Check.BATCH, f"{batch}/unexplained", chain=0, books=burned)
+        short = reader.balance(Account(AccountKind.SHORTFALL), credit_of(batch))
+        yield Row(Check.BATCH, f"{batch}/open_shortfall", chain=sheet.shortfall - sheet.made_good, books=short)
+    retired = {account.subject: -balance for (account, _), balance in reader.balances(AccountKind.RETIRED).items()}
+    for number, quantity in enumerate(snapshot.certified(), start=1):
+        yield Row(Check.CERTIFICATE, str(number), chain=quantity, books=retired.get(str(number), 0))
+    lost = deficits(reader)
+    for project, deficit in zip(lost, snapshot.deficits(list(lost)), strict=True):
+        yield Row(Check.DEFICIT, text_of(project), chain=deficit, books=lost[project])
     for (owner, batch), on_chain in zip(held, snapshot.credits_of(list(held)), strict=True):
         yield Row(Check.CREDITS, f"{batch}/{owner}", chain=on_chain, books=held[owner, batch])

@@ -10,6 +10,7 @@ from ledger_service.chain.events import (
     BatchIssued,
     Claimed,
     Collected,
+    CreditsRetired,
     Emitted,
     Forwarded,
     IncomeReceived,
@@ -23,7 +24,7 @@ from ledger_service.domain.books import EventId, Record
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import Address, text_of
 from ledger_service.domain.units import Bps, Kg, Period, yuan_text
-from ledger_service.facts import agreements, emitted, final_rounds
+from ledger_service.facts import agreements, batch_numbered, certificate_numbered, emitted, final_rounds
 from ledger_service.projection import REMEMBERED, Projection
 from ledger_service.settlement import RegisterFolder, open_register
 from ledger_service.store.books import Reader
@@ -77,6 +78,17 @@ def trace_redemption(reader: Reader, registers: RegisterFolder, number: int) -> 
     for claim in reversed(claims):
         steps += trace_claim(reader, registers, claim)
     return tuple(dict.fromkeys(steps))
+
+
+def trace_certificate(reader: Reader, number: int) -> tuple[Step, ...]:
+    """Walks back from a retirement certificate: its batch, the round, the reports, the raw data about the trees.
+
+    Raises:
+        CertificateUnknown: There is no such certificate.
+    """
+    retired = certificate_numbered(reader, number)
+    issued = batch_numbered(reader, retired.event.batch)
+    return (_retirement(retired), _batch(issued), *_round(reader, issued.event.round))
 
 
 def claims_of(reader: Reader, holder: Address) -> tuple[Emitted[Any], ...]:
@@ -227,6 +239,20 @@ def _register(reader: Reader, registers: RegisterFolder, claim: Emitted[Claimed]
         if issued.event.round == opened.event.round:
             yield _batch(issued)
     yield from _round(reader, opened.event.round)
+
+
+def _retirement(each: Emitted[CreditsRetired]) -> Step:
+    event = each.event
+    return _step(
+        each,
+        Words("注销证书", "retirement certificate"),
+        ("证书", "certificate", event.certificate),
+        ("持有人", "holder", event.holder),
+        ("注销量", "retired", Kg(event.quantity)),
+        ("序列号", "serials", f"{event.serial_start:,}–{event.serial_start + event.quantity - 1:,}"),
+        ("用途", "purpose", text_of(event.purpose)),
+        ("受益人承诺", "commitment to the beneficiary", _hex(event.beneficiary)),
+    )
 
 
 def _batch(each: Emitted[BatchIssued]) -> Step:

@@ -171,6 +171,11 @@ def funds(county: Any) -> Any:
     return county.funds
 
 
+@pytest.fixture(scope="module")
+def certificates(county: Any) -> Any:
+    return county.certificates
+
+
 # PEOPLE
 
 

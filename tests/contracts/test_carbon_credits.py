@@ -4,6 +4,7 @@ import pytest
 
 from outcomes import announced, facts, refused
 from world import (
+    CANDIDATE,
     CARBON,
     CARBON_LEG,
     CARBON_POOL,
@@ -28,8 +29,9 @@ from world import (
     text32,
 )
 
-CANDIDATE = 1
 TRIAL = text32("trial")
+LARGEST = 2**80 - 1
+"""The largest yearly maximum that a project can have."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,9 @@ def holders(cooperative, household):
 @pytest.fixture(scope="module")
 def trial(pool, buffer):
     """A project whose rounds are final at once, because the weighbridge measures it."""
-    return Project(DELIVERED, TEA, ONE_PRODUCT, SUPPLIERS_LEG, str(pool), str(buffer), bufferBps=1_500)
+    return Project(
+        DELIVERED, TEA, ONE_PRODUCT, SUPPLIERS_LEG, str(pool), str(buffer), bufferBps=1_500, yearlyMaximum=LARGEST
+    )
 
 
 @pytest.fixture
@@ -62,6 +66,7 @@ def issue(credits, auditor):
         {"pool": ZERO},
         {"buffer": ZERO},
         {"bufferBps": 10_001},
+        {"yearlyMaximum": 0},
     ],
     ids=lambda missing: next(iter(missing)),
 )
@@ -88,6 +93,27 @@ def test_a_project_is_registered_once(credits, committee, trial):
 def test_a_subject_issues_for_one_project_only(credits, committee, trial):
     with refused("SubjectTaken", feed=CARBON, subject=FOREST, project=PROJECT):
         credits.registerProject(TRIAL, trial._replace(feed=CARBON, subject=FOREST), {"from": committee})
+
+
+def test_another_feed_does_not_credit_the_same_forest_again(credits, committee, trial):
+    with refused("SubjectTaken", feed=DELIVERED, subject=FOREST, project=PROJECT):
+        credits.registerProject(TRIAL, trial._replace(subject=FOREST), {"from": committee})
+
+
+def test_a_pool_that_is_another_projects_buffer_is_refused(credits, committee, trial, buffer, city):
+    with refused("PoolIsBuffer", account=buffer):
+        credits.registerProject(TRIAL, trial._replace(pool=str(buffer), buffer=str(city)), {"from": committee})
+
+
+def test_a_buffer_that_is_another_projects_pool_is_refused(credits, committee, trial, pool, city):
+    with refused("PoolIsBuffer", account=pool):
+        credits.registerProject(TRIAL, trial._replace(pool=str(city), buffer=str(pool)), {"from": committee})
+
+
+def test_projects_may_share_a_pool_and_a_buffer(credits, committee, trial):
+    credits.registerProject(TRIAL, trial, {"from": committee})
+    assert credits.projectOf(TRIAL)["pool"] == credits.projectOf(PROJECT)["pool"]
+    assert credits.projectOf(TRIAL)["buffer"] == credits.projectOf(PROJECT)["buffer"]
 
 
 def test_a_project_is_refused_from_whoever_is_not_the_committee(credits, operator, trial):
@@ -148,6 +174,29 @@ def test_a_round_is_issued_once(county, holders, issue):
         issue(PROJECT, round_)
 
 
+def test_a_round_above_what_the_land_can_gain_in_its_period_is_refused(
+    county, credits, committee, cooperative, issue, trial
+):
+    """December has 31 days of a year of 365: of 3,650 kg a year it can bring 310."""
+    credits.registerProject(TRIAL, trial._replace(yearlyMaximum=3_650), {"from": committee})
+    above = county.weigh(Holders([(cooperative, 311)]), DECEMBER)
+    with refused("ValueImplausible", round=above, value=311, maximum=310):
+        issue(TRIAL, above)
+    issue(TRIAL, county.weigh(Holders([(cooperative, 310)]), month(2025, 10)))
+    issue(TRIAL, county.weigh(Holders([(cooperative, 279)]), month(2025, 8)))
+    assert [credits.batchOf(batch)["issued"] for batch in (1, 2)] == [310, 279]
+
+
+def test_what_the_land_can_gain_is_compared_without_rounding(county, credits, committee, cooperative, issue, trial):
+    """Of 12 kg a year December can bring 1.019 kg: 1 kg is good and 2 are not."""
+    credits.registerProject(TRIAL, trial._replace(yearlyMaximum=12), {"from": committee})
+    above = county.weigh(Holders([(cooperative, 2)]), DECEMBER)
+    with refused("ValueImplausible", round=above, value=2, maximum=1):
+        issue(TRIAL, above)
+    issue(TRIAL, county.weigh(Holders([(cooperative, 1)]), month(2025, 10)))
+    assert credits.batchCount() == 1
+
+
 def test_issuing_fails_while_the_pool_is_not_admitted(county, credits, committee, holders, issue, trial):
     credits.registerProject(TRIAL, trial._replace(pool=str(person("stranger"))), {"from": committee})
     round_ = county.weigh(holders, DECEMBER)
@@ -189,7 +238,7 @@ def test_anyone_issues_the_batch_of_a_final_round(county, credits, holders, audi
     assert credits.batchCount() == 1
     assert credits.batchOfRound(round_) == 1
     assert facts(credits.batchOf(1)) == facts(
-        {"round": round_, "project": PROJECT, "issued": 1_007, "buffered": 151, "serialStart": 1}
+        {"round": round_, "project": PROJECT, "issued": 1_007, "buffered": 151, "serialStart": 1, "previous": 0}
     )
     assert credits.balanceOf(pool, 1) == 856
     assert credits.balanceOf(buffer, 1) == 151
@@ -248,7 +297,7 @@ def test_issuing_works_when_somebody_else_opened_the_register_first(county, cred
         (1_000, 1_500, 150),
         (1_000, 0, 0),
         (1_000, 10_000, 1_000),
-        (2**127 - 1, 1_500, (2**127 - 1) * 1_500 // 10_000),
+        (LARGEST * 31 // 365, 1_500, LARGEST * 31 // 365 * 1_500 // 10_000),
     ],
 )
 def test_the_buffer_is_rounded_down_and_nothing_is_lost(
@@ -272,7 +321,16 @@ def test_serials_of_a_project_follow_one_another(county, credits, committee, coo
     for batch, weight in enumerate(weights, start=1):
         assert credits.batchOf(batch)["serialStart"] == expected_start
         assert credits.batchOf(batch)["issued"] == weight
+        assert credits.batchOf(batch)["previous"] == batch - 1
         expected_start += weight
+
+
+def test_the_newest_batch_of_a_project_is_known(county, credits, committee, holders, issue, trial):
+    assert credits.newestBatchOf(PROJECT) == 0
+    credits.registerProject(TRIAL, trial, {"from": committee})
+    issue(PROJECT, county.measure(holders))
+    issue(TRIAL, county.weigh(holders, DECEMBER))
+    assert (credits.newestBatchOf(PROJECT), credits.newestBatchOf(TRIAL)) == (1, 2)
 
 
 def test_serials_of_each_project_begin_at_one(county, credits, committee, holders, issue, trial):
@@ -286,7 +344,7 @@ def test_serials_of_each_project_begin_at_one(county, credits, committee, holder
 
 def test_a_batch_that_does_not_exist_is_empty(credits):
     assert facts(credits.batchOf(1)) == facts(
-        {"round": NOTHING, "project": NOTHING, "issued": 0, "buffered": 0, "serialStart": 0}
+        {"round": NOTHING, "project": NOTHING, "issued": 0, "buffered": 0, "serialStart": 0, "previous": 0}
     )
 
 
@@ -310,6 +368,12 @@ def test_credits_do_not_leave_the_buffer_by_approval(issued, credits, buffer, bu
     credits.setApprovalForAll(buyer, True, {"from": buffer})
     with refused("BufferLocked", buffer=buffer):
         credits.safeTransferFrom(buffer, buyer, 1, 1, b"", {"from": buyer})
+
+
+def test_credits_do_not_enter_the_buffer(issued, credits, pool, buffer):
+    """Otherwise its serials would no longer be the highest ones of the batch."""
+    with refused("BufferLocked", buffer=buffer):
+        credits.safeTransferFrom(pool, buffer, 1, 1, b"", {"from": pool})
 
 
 def test_credits_move_to_participants_only(issued, credits, pool, auditor):

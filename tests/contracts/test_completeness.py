@@ -14,7 +14,13 @@ UNREACHABLE = {
     "ERC20InvalidSender": "nobody sends from the zero address",
     "ERC1155InvalidApprover": "nobody approves from the zero address",
     "ERC1155InvalidSender": "the zero address approves nobody, which is refused first",
+    "ERC721IncorrectOwner": "a certificate that exists is bound, which is refused first",
+    "ERC721InsufficientApproval": "a certificate that exists is bound, which is refused first",
+    "ERC721InvalidApprover": "nobody is approved for certificates, which is refused first",
+    "ERC721InvalidOperator": "nobody is approved for certificates, which is refused first",
+    "ERC721InvalidSender": "certificates are numbered by a count, so none is made twice",
     "InvalidShortString": "the names of the signing domains are constants",
+    "StringsInsufficientHexLength": "hex is as long as the 32 bytes that it shows",
     "StringTooLong": "the names of the signing domains are constants",
 }
 """Errors in an interface that no call can be refused with, and why."""

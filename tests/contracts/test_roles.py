@@ -42,6 +42,7 @@ def contracts(deployed):
         "Workouts": deployed.workouts,
         "CarbonCredits": deployed.credits,
         "Funds": deployed.funds,
+        "RetirementCertificates": deployed.certificates,
     }
 
 
@@ -134,9 +135,13 @@ def test_nobody_stands_above_the_parties_of_a_pledge(contracts):
     assert "setAuthority" not in writing_functions(contracts["Pledges"])
 
 
+def test_nobody_stands_above_the_certificates(contracts):
+    assert "setAuthority" not in {item.get("name") for item in contracts["RetirementCertificates"].abi}
+
+
 def test_nobody_hands_a_contract_to_another_authority(authority, contracts, committee):
     for name, contract in contracts.items():
-        if name == "Pledges":
+        if name in ("Pledges", "RetirementCertificates"):
             continue
         assert contract.authority() == authority
         with refused("AuthorityFixed", authority=authority):

@@ -61,6 +61,8 @@ DELIVERED, PROCESSED = text32("delivered-fen"), text32("processed-kg")
 FOREST, TEA = text32("forest-1"), text32("mountain-tea")
 CARBON_POOL, ONE_PRODUCT, TECH_ENCLAVE = text32("carbon-pool"), text32("one-product"), text32("tech-enclave")
 PROJECT = text32("project-1")
+YEARLY_MAXIMUM = 10**9
+"""Most kg that the forest can gain in a year of 365 days."""
 ECOLOGY = text32("ecological-maintenance")
 CARBON_LEG, SUPPLIERS_LEG, PROCESSORS_LEG = 1, 1, 2
 SENSORS, VERIFIERS, REMOTE_SENSING = 1, 2, 3
@@ -68,6 +70,9 @@ SENSORS, VERIFIERS, REMOTE_SENSING = 1, 2, 3
 
 NONE, ACCOUNT, FUND, REGISTER, AGREEMENT = range(5)
 """Kinds of legs."""
+
+CANDIDATE = 1
+"""The state of a round that reached its quorum; see `IMonitoringOracle.State`."""
 
 
 class Kind:
@@ -149,6 +154,16 @@ class Project(NamedTuple):
     pool: str
     buffer: str
     bufferBps: int
+    yearlyMaximum: int
+
+
+class Use(NamedTuple):
+    """What credits are used for; see `IRetirementCertificates.Use`."""
+
+    purpose: bytes = text32("fair of 2025")
+    periodStart: int = first_second(month(2025, 1))
+    periodEnd: int = first_second(month(2026, 1))
+    beneficiary: bytes = digest("salt, and a name")
 
 
 class Perfection(NamedTuple):
@@ -268,6 +283,7 @@ class County:
     workouts: Any
     credits: Any
     funds: Any
+    certificates: Any
     numbers: "count[int]"
     """For bank references, evidence and register numbers that must each be new."""
 
@@ -349,6 +365,27 @@ class County:
         self.submit(self.report(REMOTE, FOREST, *times, value=report.value), person("remote-sensing"))
         self.submit(report, person("sensors"), person("second-sensors"), person("verifier"))
         return self.finalise(report)
+
+    # CREDITS
+
+    def issue(self, holders: Holders, **times: int) -> int:
+        """A batch of the forest's credits, from a round of its own."""
+        return int(
+            self.credits.issue(PROJECT, self.measure(holders, **times), {"from": person("relayer")}).return_value
+        )
+
+    def lose(self, kilograms: int, **times: int) -> Any:
+        """The forest loses some of its carbon, and somebody says so to the contract."""
+        round_ = self.measure(None, value=-kilograms, **times)
+        return self.credits.reverse(PROJECT, round_, {"from": person("relayer")})
+
+    def sheet(self, batch: int) -> dict[str, int]:
+        """What became of a batch; its credits are conserved whenever somebody looks."""
+        sheet = self.credits.balanceSheet(batch).dict()
+        parts = ("tradable", "buffer", "retired", "cancelled", "reversed")
+        assert sum(sheet[part] for part in parts) == sheet["issued"]
+        assert sheet["madeGood"] <= sheet["shortfall"]
+        return dict(sheet)
 
     # INCOME
 
@@ -456,6 +493,7 @@ def deployed(committee_delay: int = 0) -> County:
         workouts=at["Workouts"],
         credits=at["CarbonCredits"],
         funds=at["Funds"],
+        certificates=at["RetirementCertificates"],
         numbers=count(1),
     )
 
@@ -500,7 +538,9 @@ def settle(county: County) -> None:
         county.revenue.publish(agreement, legs, 0, committee)
     pool, buffer = str(person("pool")), str(person("buffer"))
     county.credits.registerProject(
-        PROJECT, Project(CARBON, FOREST, CARBON_POOL, CARBON_LEG, pool, buffer, bufferBps=1_500), committee
+        PROJECT,
+        Project(CARBON, FOREST, CARBON_POOL, CARBON_LEG, pool, buffer, bufferBps=1_500, yearlyMaximum=YEARLY_MAXIMUM),
+        committee,
     )
 
 

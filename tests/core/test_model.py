@@ -292,6 +292,53 @@ def test_same_sixty_per_cent_cannot_be_pledged_twice_but_can_afterwards() -> Non
     assert model.free_bps(liens, 672, 680) == 10_000
 
 
+# CREDITS
+
+
+@pytest.fixture
+def grove() -> model.CarbonProject:
+    """1,000 kg in two batches, 10 % of each in the buffer."""
+    project = model.CarbonProject(buffer_bps=1_000, yearly_maximum=365)
+    project.issue(600, 600 * DAY)
+    project.issue(400, 400 * DAY)
+    return project
+
+
+def test_a_round_above_what_the_land_can_gain_is_refused(grove: model.CarbonProject) -> None:
+    with pytest.raises(model.Implausible) as refused:
+        grove.issue(32, 32 * DAY - 1)
+    assert (refused.value.value, refused.value.maximum) == (32, 31)
+
+
+def test_more_than_is_tradable_is_not_used_up(grove: model.CarbonProject) -> None:
+    with pytest.raises(model.AboveTradable) as refused:
+        grove.batches[0].use_up(541, model.RETIRED)
+    assert (refused.value.quantity, refused.value.tradable) == (541, 540)
+    assert grove.batches[0].use_up(540, model.RETIRED) == 1
+
+
+def test_more_than_is_short_is_not_made_good(grove: model.CarbonProject) -> None:
+    first, second = grove.batches
+    grove.reverse(105)
+    with pytest.raises(model.AboveShortfall) as refused:
+        grove.make_good(second, first, 6)
+    assert (refused.value.quantity, refused.value.shortfall) == (6, 5)
+    assert grove.make_good(second, first, 5) == 1
+    assert (first.count(model.CANCELLED), second.open_shortfall) == (5, 0)
+
+
+@given(steps=st.lists(st.tuples(st.integers(1, 200), st.integers(0, 500)), max_size=6))
+def test_a_loss_is_conserved_and_falls_on_no_credit_twice(steps: list[tuple[int, int]]) -> None:
+    project = model.CarbonProject(buffer_bps=1_000, yearly_maximum=10**6)
+    for value, loss in steps:
+        batch = project.issue(value, 365 * DAY)
+        batch.use_up(1, model.RETIRED)
+        project.reverse(loss)
+    borne = [batch.count(model.REVERSED) + batch.shortfall for batch in project.batches]
+    assert sum(borne) + project.deficit == sum(loss for _, loss in steps)
+    assert all(lost <= len(batch.serials) for lost, batch in zip(borne, project.batches, strict=True))
+
+
 # KECCAK
 
 

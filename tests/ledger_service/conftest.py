@@ -42,6 +42,7 @@ settings.load_profile("ledger")
 YEAR_BEGAN = int(datetime(2018, 1, 1, tzinfo=UTC).timestamp())
 YEAR_ENDED = int(datetime(2019, 1, 1, tzinfo=UTC).timestamp())
 DAY = 86_400
+YEAR = 365 * DAY
 DECEMBER = Period.parse("2018-12")
 
 CARBON_WEIGHTS = (700_001, 250_000, 49_999, 123_457, 1)
@@ -160,13 +161,22 @@ class County:
     # VERBS
 
     def open(self) -> None:
-        for each in (self.committee, self.operator, self.treasurer, self.relayer, self.pool, self.bank, *self.holders):
+        for each in (
+            self.committee,
+            self.operator,
+            self.treasurer,
+            self.relayer,
+            self.pool,
+            self.buyer,
+            self.bank,
+            *self.holders,
+        ):
             self.rpc("anvil_setBalance", each.address, hex(10**24))
         for kind, each in ((5, self.city), (5, self.pool), (5, self.buffer), (4, self.buyer), (3, self.bank)):
             self.send(self.of("Participants").admit(each.address, kind, keccak(text="papers")), self.operator)
         self.send(self.of("Participants").admit(self.cooperative.address, 2, keccak(text="papers")), self.operator)
         for feed in ("carbon-kg", "delivered-value-fen", "processed-volume-kg"):
-            rules = (3, 0b110, DAY, 400 * DAY, 400 * DAY, 0, bytes(32), 0, 10**15)
+            rules = (3, 0b110, DAY, 400 * DAY, 400 * DAY, 0, bytes(32), -(10**15), 10**15)
             self.send(self.of("MonitoringOracle").configureFeed(bytes32_of(feed), rules), self.committee)
             for reporter, group in self.reporters:
                 call = self.of("MonitoringOracle").addSigner(bytes32_of(feed), reporter.address, group)
@@ -177,7 +187,7 @@ class County:
             self.send(self.of("Revenue").publish(bytes32_of(key), legs, YEAR_ENDED), self.committee)
         project = (
             *(bytes32_of("carbon-kg"), bytes32_of("pool-1"), bytes32_of("carbon-pool"), self.carbon.leg),
-            *(self.pool.address, self.buffer.address, 1_000),
+            *(self.pool.address, self.buffer.address, 1_000, 10**9),
         )
         self.send(self.of("CarbonCredits").registerProject(bytes32_of("project-1"), project), self.committee)
 
@@ -217,6 +227,23 @@ class County:
         identifier: bytes = oracle.roundId(bytes32_of(feed), bytes32_of(subject), YEAR_BEGAN, YEAR_ENDED).call()
         self.send(oracle.finalise(identifier), self.relayer)
         return identifier
+
+    def lose(self, years: int, kilograms: int) -> None:
+        """So many years before, the forest lost carbon; the round is final, and somebody says so to the credits."""
+        oracle, (start, end) = self.of("MonitoringOracle"), (YEAR_BEGAN - years * YEAR, YEAR_BEGAN - (years - 1) * YEAR)
+        lost = {"periodStart": start, "periodEnd": end, "value": -kilograms, "shareRoot": bytes(32), "shareCount": 0}
+        register = self.register(CARBON_WEIGHTS)
+        signed = [self.report(reporter, "carbon-kg", "pool-1", register, **lost) for reporter, _ in self.reporters]
+        self.send(oracle.submitMany(*zip(*signed, strict=True)), self.relayer)
+        self.wait(DAY)
+        identifier: bytes = oracle.roundId(bytes32_of("carbon-kg"), bytes32_of("pool-1"), start, end).call()
+        self.send(oracle.finalise(identifier), self.relayer)
+        self.send(self.of("CarbonCredits").reverse(bytes32_of("project-1"), identifier), self.relayer)
+
+    def retire(self, quantity: int, purpose: bytes = bytes32_of("fair of 2018")) -> None:
+        """The buyer uses some of its credits for its year."""
+        use = (purpose, YEAR_BEGAN, YEAR_ENDED, keccak(text="salt and a name"))
+        self.send(self.of("CarbonCredits").retire(self.buyer.address, 1, quantity, use), self.buyer)
 
     def register(self, weights: Sequence[int]) -> Register:
         """Saves the register of the first holders with these weights."""
@@ -307,6 +334,13 @@ class County:
             self.send(self.of("Revenue").openRegister(bytes32_of("one-product"), line.leg, measured), self.relayer)
         sold = self.of("CarbonCredits").safeTransferFrom(self.pool.address, self.buyer.address, 1, 1_234, b"")
         self.send(sold, self.pool)
+        self.retire(500)
+        credits_ = self.of("CarbonCredits")
+        self.send(credits_.cancel(self.buyer.address, 1, 34, bytes32_of("sold in error")), self.buyer)
+        self.retire(66, bytes32_of("=1+1"))
+        self.lose(1, 200_000)
+        self.send(credits_.makeGood(self.pool.address, 1, 1, 10_000), self.pool)
+        self.lose(2, 2_000_000)
 
         pledge = self.lend(30_000_000)
         self.receive(self.carbon.pot, 10_000_003, "SALE-1")

@@ -64,6 +64,8 @@ def numbers(value: Any, path: str = "") -> Iterator[str]:
         ("/agreements/no-such-rule", 404, "AgreementUnknown"),
         ("/batches/2", 404, "BatchUnknown"),
         ("/batches/0", 422, "RequestInvalid"),
+        ("/certificates/3", 404, "CertificateUnknown"),
+        ("/certificates/0", 422, "RequestInvalid"),
         ("/batches/one", 422, "RequestInvalid"),
         ("/batches?limit=0", 422, "RequestInvalid"),
         ("/batches?limit=1001", 422, "RequestInvalid"),
@@ -170,11 +172,32 @@ def test_a_batch_shows_who_holds_and_who_measured_it(county, service: Service) -
     assert (listed["issued"]["text"], listed["buffered"]["kg"]) == ("1,123.458 tCO2e", "112345")
     assert (listed["serials"], listed["project"]) == ("1-1123458", "project-1")
     held = {each["account"]: int(each["credits"]["kg"]) for each in answer["holdings"]}
-    assert held[county.buyer.address] == 1_234
-    assert sum(held.values()) == 1_123_458
+    assert held[county.buyer.address] == 1_234 - 600
+    sheet = {term: int(each["kg"]) for term, each in answer["sheet"].items()}
+    assert sum(held.values()) == sheet["tradable"] + sheet["buffer"]
+    parts = ("tradable", "buffer", "retired", "cancelled", "reversed")
+    assert sum(sheet[part] for part in parts) == sheet["issued"] == 1_123_458
+    assert (sheet["retired"], sheet["cancelled"], sheet["reversed"]) == (566, 10_034, 112_345)
+    assert (sheet["shortfall"], sheet["made_good"]) == (1_011_079, 10_000)
     assert {each["account"]: each["group"] for each in answer["signers"]} == {
         reporter.address: group for reporter, group in county.reporters
     }
+
+
+def test_a_certificate_shows_what_was_used_and_the_way_back_to_the_raw_data(county, service: Service) -> None:
+    answer = service.answer("/certificates/2")
+    assert (answer["holder"], answer["project"], answer["batch"]) == (county.buyer.address, "project-1", 1)
+    assert (answer["credits"]["text"], answer["serials"], answer["purpose"]) == ("0.066 tCO2e", "535-600", "=1+1")
+    assert (answer["use_start"], answer["use_end"]) == ("1514764800", "1546300800")
+    titles = [step["title"]["en"] for step in answer["path"]]
+    assert titles == [
+        "retirement certificate",
+        "batch of credits",
+        "monitoring round",
+        *["signed report"] * len(county.reporters),
+        "raw data",
+    ]
+    assert all(step["title"]["zh"] and step["facts"] for step in answer["path"])
 
 
 def test_a_statement_lets_a_holder_claim_alone(county, service: Service) -> None:
@@ -226,10 +249,16 @@ def test_a_pledge_shows_terms_debt_and_repayments(county, service: Service) -> N
 
 def test_amounts_are_never_bare_numbers(county, service: Service) -> None:
     (identifier,) = service.answer(f"/holders/{county.cooperative.address}/statement")["pledges"]
-    paths = ("/agreements/one-product", "/batches/1", f"/holders/{county.cooperative.address}/statement")
+    paths = (
+        "/agreements/one-product",
+        "/batches/1",
+        "/certificates/1",
+        f"/holders/{county.cooperative.address}/statement",
+    )
     bare = {name for path in (*paths, f"/pledges/{identifier}") for name in numbers(service.answer(path))}
     assert bare <= {
         *("version", "index", "leg", "bps", "block", "log_index", "holders", "group", "batch", "count", "rank"),
+        "certificate",
         *("number", "total", "limit", "offset", "as_of_block", "tier"),
     }
 
@@ -241,6 +270,7 @@ def test_every_operation_is_described_in_both_languages_with_its_problems(servic
     manual = service.answer("/openapi.json")
     assert set(manual["paths"]) == {
         *("/health", "/agreements", "/agreements/{key}", "/batches", "/batches/{number}"),
+        "/certificates/{number}",
         *("/holders/{address}/statement", "/pledges/{pledge}", "/funds", "/funds/{key}/{leg}"),
     }
     for path, operations in manual["paths"].items():

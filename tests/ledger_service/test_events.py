@@ -10,6 +10,7 @@ from ledger_service.chain.client import Chain, ChainUnreachable, connect
 from ledger_service.chain.compiler import compile_contracts
 from ledger_service.chain.events import (
     EVENTS,
+    RENAMED,
     NodeRefused,
     UnknownEvent,
     block_at,
@@ -55,7 +56,12 @@ def test_there_is_no_block_beyond_the_newest(county) -> None:
 
 def test_every_event_of_every_contract_has_its_type() -> None:
     compile_contracts()
-    emitted = {item["name"]: item for name in CONTRACTS for item in load_artefact(name).abi if item["type"] == "event"}
+    emitted = {
+        RENAMED.get((name, item["name"]), item["name"]): item
+        for name in CONTRACTS
+        for item in load_artefact(name).abi
+        if item["type"] == "event"
+    }
     expected = {name: {entry["name"] for entry in item["inputs"]} for name, item in emitted.items()}
     typed = {name: {_camel(field.name) for field in fields(event)} for name, event in EVENTS.items()}
     assert typed == expected
@@ -77,6 +83,8 @@ def test_what_happened_survives_the_way_into_the_books_and_back(county) -> None:
         *("Finalised", "ProjectRegistered", "BatchIssued", "TransferSingle", "Minted", "Transfer", "Approval"),
         *("RedemptionRequested", "RedemptionPaid", "RedemptionReturned", "AgreementPublished", "RegisterOpened"),
         *("IncomeReceived", "PeriodClosed", "Claimed", "Collected", "SetAside", "Withdrawn", "Committed", "Perfected"),
+        *("CreditsRetired", "CreditsCancelled", "CreditsReversed", "ShortfallRecorded", "ShortfallMadeGood"),
+        *("RoundReversed", "DeficitChanged", "Locked", "CertificateTransfer"),
         *("Disbursed", "Repayment", "StateChanged", "RoleGranted", "TargetFunctionRoleUpdated"),
     }
 

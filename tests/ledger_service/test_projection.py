@@ -13,12 +13,18 @@ from ledger_service.chain.events import (
     AgreementPublished,
     Approval,
     Claimed,
+    CreditsCancelled,
+    CreditsRetired,
+    CreditsReversed,
     Emitted,
     IncomeReceived,
     PeriodClosed,
     PublishedLeg,
+    ShortfallMadeGood,
+    ShortfallRecorded,
     Transfer,
     TransferBatch,
+    TransferSingle,
 )
 from ledger_service.chain.lines import line_id
 from ledger_service.domain.agreements import AgreementUnknown, LegKind, Line, Pot
@@ -162,6 +168,39 @@ def test_several_batches_move_in_one_event() -> None:
     }
     assert held == {(ALICE, 1): 4, (ALICE, 2): 7, (BOB, 1): 2, (BOB, 2): 0}
     assert ledger.balances[Account(AccountKind.MEASURED), credit_of(1)] == 6
+
+
+def test_what_is_used_up_is_explained_and_every_batch_stays_whole() -> None:
+    ledger = Ledger()
+    hash_ = b"\1" * 32
+
+    def burns(batch: int, owner: Address, quantity: int) -> None:
+        ledger.on(TransferSingle(CLERK, owner, ZERO_ADDRESS, batch, quantity))
+
+    for batch in (1, 2):
+        ledger.on(TransferSingle(CLERK, ZERO_ADDRESS, ALICE, batch, 100))
+        ledger.on(TransferSingle(CLERK, ZERO_ADDRESS, BOB, batch, 20))
+    burns(1, ALICE, 10)
+    assert ledger.balances[Account(AccountKind.USED_UP), credit_of(1)] == -10
+    ledger.on(CreditsRetired(7, 1, ALICE, 10, 1, hash_, 0, 1, hash_, 10, ALICE))
+    burns(1, ALICE, 5)
+    ledger.on(CreditsCancelled(1, ALICE, hash_, 5, 11, 5, ALICE))
+    ledger.on(CreditsReversed(1, hash_, hash_, 20, 101, 20, CLERK))
+    burns(1, BOB, 20)
+    ledger.on(ShortfallRecorded(1, hash_, hash_, 30, 30, 0, CLERK))
+    burns(2, ALICE, 12)
+    ledger.on(ShortfallMadeGood(1, 2, ALICE, 12, 1, 30, 12, 12, ALICE))
+
+    def balance(kind: AccountKind, batch: int = 1, subject: str = "", owner: str = "") -> int:
+        return ledger.balances[Account(kind, subject, owner), credit_of(batch)]
+
+    assert balance(AccountKind.RETIRED, subject="7", owner=ALICE) == -10
+    assert [balance(AccountKind.CANCELLED, batch, owner=ALICE) for batch in (1, 2)] == [-5, -12]
+    assert (balance(AccountKind.REVERSED), balance(AccountKind.CREDITS, owner=ALICE)) == (-20, -85)
+    assert (balance(AccountKind.SHORTFALL), balance(AccountKind.LOST)) == (18, -30)
+    assert balance(AccountKind.MADE_GOOD, owner=ALICE) == 12
+    assert [balance(AccountKind.USED_UP, batch) for batch in (1, 2)] == [0, 0]
+    assert [balance(AccountKind.MEASURED, batch) for batch in (1, 2)] == [120, 120]
 
 
 @pytest.mark.parametrize("event", [Transfer(ALICE, BOB, 0), Approval(ALICE, BOB, 2**256 - 1)])

@@ -93,6 +93,14 @@ def test_a_receipt_that_the_bank_does_not_know_is_shown(county, books) -> None:
         ("lenders", Check.HOLDER),
         ("principal", Check.PRINCIPAL),
         ("credits", Check.CREDITS),
+        ("measured", Check.BATCH),
+        ("used-up", Check.BATCH),
+        ("retired", Check.CERTIFICATE),
+        ("cancelled", Check.BATCH),
+        ("reversed", Check.DEFICIT),
+        ("shortfall", Check.BATCH),
+        ("lost", Check.DEFICIT),
+        ("made-good", Check.BATCH),
     ],
 )
 def test_one_fen_changed_in_the_books_is_shown(county, books, kind: str, check: Check) -> None:
@@ -121,7 +129,20 @@ def test_the_county_agrees_in_every_figure(county, books) -> None:
     assert figures[Check.RECEIVED, "carbon-pool/1/2018-12"].chain == 80_000_004
     assert figures[Check.LEG, "carbon-pool/1/2018-12/1"].core == 64_000_004
     assert figures[Check.REVENUE_BALANCE, "Revenue"].chain == 16_000_000 + 37_037_036 + 2 + 2
-    assert figures[Check.BATCH, "1"].chain == 1_123_458
+    assert {row.subject: row.books for row in result.rows if row.check is Check.BATCH} == {
+        "1/issued": 1_123_458,
+        "1/tradable": 1_000_513,
+        "1/buffer": 0,
+        "1/retired": 566,
+        "1/cancelled": 10_034,
+        "1/reversed": 112_345,
+        "1/shortfall": 87_655 + 922_858 + 566,
+        "1/made_good": 10_000,
+        "1/unexplained": 0,
+        "1/open_shortfall": 1_001_079,
+    }
+    assert {row.subject: row.chain for row in result.rows if row.check is Check.CERTIFICATE} == {"1": 500, "2": 66}
+    assert figures[Check.DEFICIT, "project-1"].books == 2_200_000 - 112_345 - 1_011_079
     paid = [row for row in result.rows if row.check is Check.HOLDER and row.subject.startswith("carbon-pool/")]
     assert sum(row.core for row in paid) == 64_000_004
 
