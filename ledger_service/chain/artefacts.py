@@ -19,6 +19,7 @@ CONTRACTS = (
     "Revenue",
     "Pledges",
     "CarbonCredits",
+    "DataAssets",
 )
 """Every deployed contract, in the order of deployment."""
 

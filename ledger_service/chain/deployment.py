@@ -45,6 +45,9 @@ ROLE_TABLE: tuple[tuple[str, str, Role], ...] = (
     ("CarbonCredits", "registerProject", "committee"),
     ("CarbonCredits", "pause", "guardian"),
     ("CarbonCredits", "resume", "committee"),
+    ("DataAssets", "register", "operator"),
+    ("DataAssets", "pause", "guardian"),
+    ("DataAssets", "resume", "committee"),
 )
 """Who may call what. Every other function of the protocol is open to anyone, or to the party that it concerns."""
 
@@ -144,6 +147,7 @@ def deploy(w3: Web3, deployer: str, officers: Officers) -> Deployment:
         "Revenue": (at["Authority"], at["CnyVoucher"], at["MonitoringOracle"], at["Pledges"]),
         "Pledges": (at["Authority"], at["Revenue"], at["CnyVoucher"]),
         "CarbonCredits": (at["Authority"], at["Participants"], at["MonitoringOracle"], at["Revenue"]),
+        "DataAssets": (at["Authority"], at["Participants"], at["MonitoringOracle"], at["Pledges"]),
     }
 
     receipts = [_create(w3, deployer, artefacts[name], arguments[name], at[name]) for name in CONTRACTS]

@@ -39,6 +39,7 @@ def contracts(deployed):
         "Revenue": deployed.revenue,
         "Pledges": deployed.pledges,
         "CarbonCredits": deployed.credits,
+        "DataAssets": deployed.assets,
     }
 
 

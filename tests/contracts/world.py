@@ -130,6 +130,38 @@ class Project(NamedTuple):
     bufferBps: int
 
 
+class Version(NamedTuple):
+    """A version of a data asset; see `IDataAssets.Version`."""
+
+    content: bytes
+    round: bytes
+    records: int
+    periodStart: int
+    periodEnd: int
+    createdAt: int
+
+
+class Licence(NamedTuple):
+    """A licence to a data asset; see `IDataAssets.Licence`."""
+
+    licensee: str
+    from_: int
+    to: int
+    fee: int
+    terms: bytes
+    purpose: bytes
+
+
+class Covenant(NamedTuple):
+    """What steward and lender agree on; see `IDataAssets.Covenant`."""
+
+    freshnessPeriod: int
+    staleBps: int
+    maxLtvBps: int
+    valuationFeed: bytes
+    qualityFeed: bytes
+
+
 class Perfection(NamedTuple):
     """A statutory registration; see `IPledges.Perfection`."""
 
@@ -237,6 +269,7 @@ class County:
     revenue: Any
     pledges: Any
     credits: Any
+    assets: Any
     numbers: "count[int]"
     """For bank references, evidence and register numbers that must each be new."""
 
@@ -408,6 +441,7 @@ def deployed(committee_delay: int = 0) -> County:
         revenue=at["Revenue"],
         pledges=at["Pledges"],
         credits=at["CarbonCredits"],
+        assets=at["DataAssets"],
         numbers=count(1),
     )
 
