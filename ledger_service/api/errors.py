@@ -18,6 +18,7 @@ from ledger_service.domain.bilingual import Words
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import NotAnIdentifier
 from ledger_service.facts import BatchUnknown, PledgeUnknown
+from ledger_service.reports.data_assets import DataAssetUnknown
 from ledger_service.settlement import RegisterMissing
 from ledger_service.store.books import BooksUnusable
 
@@ -27,6 +28,7 @@ STATUS: Mapping[type[LedgerError], HTTPStatus] = {
     AgreementUnknown: HTTPStatus.NOT_FOUND,
     BatchUnknown: HTTPStatus.NOT_FOUND,
     PledgeUnknown: HTTPStatus.NOT_FOUND,
+    DataAssetUnknown: HTTPStatus.NOT_FOUND,
     NotAnAddress: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotAnIdentifier: HTTPStatus.UNPROCESSABLE_ENTITY,
     BooksUnusable: HTTPStatus.SERVICE_UNAVAILABLE,

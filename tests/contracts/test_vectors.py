@@ -50,7 +50,7 @@ class Bench:
 def bench(county, LibraryHarness, LoanHarness, Pledges, BottomlessVoucher, relayer):
     teller = person("teller")
     voucher = BottomlessVoucher.deploy({"from": relayer})
-    pledges = Pledges.deploy(teller, voucher, {"from": relayer})
+    pledges = Pledges.deploy(county.authority, teller, voucher, {"from": relayer})
     return Bench(
         libraries=LibraryHarness.deploy({"from": relayer}),
         county=replace(county, pledges=pledges, voucher=voucher),
