@@ -2,7 +2,7 @@
 
 Writes `build/gas.json`, a list of {"operation", "gas", "target", "holds"}; targets and peers are those of the table in
 contracts/README.md. `--check` compares with the committed snapshot `tests/gas-snapshot.json` instead, and fails when a
-figure changed; `--update` writes it.
+figure changed; `--update` writes it, and the table in contracts/README.md.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ from ledger_service.chain.tools import ROOT
 from ledger_service.domain.identifiers import bytes32_of
 from ledger_service.domain.units import Period, period_of
 from pyo3_core import Register
+from scripts import contracts_page
 
 SNAPSHOT = ROOT / "tests" / "gas-snapshot.json"
 REPORT = ROOT / "build" / "gas.json"
@@ -293,6 +294,7 @@ def main() -> int:
     snapshot = {figure.operation: figure.gas for figure in bench.figures}
     if arguments.update:
         SNAPSHOT.write_text(json.dumps(snapshot, indent=1) + "\n", "utf-8")
+        contracts_page.write()
     elif arguments.check and snapshot != (committed := json.loads(SNAPSHOT.read_text("utf-8"))):
         for operation in sorted(snapshot.keys() | committed.keys()):
             was, now = committed.get(operation), snapshot.get(operation)

@@ -68,6 +68,12 @@ LIEN_RULE: Final = (
     "first that does not in proportion to the asks (S2), those behind it with nothing. "
     "L4 free = 10000 - the fullest period of [first, last]."
 )
+COVENANT_RULE: Final = (
+    "D9 lendable = max(0, value - 2*uncertainty). "
+    "D10 a disputed value counts as the lower of value and previous; a stale one as floor(figure*stale_bps/10000). "
+    "D11 short = debt*10000 > counts*max_ltv_bps. "
+    "Flags are 0 or 1."
+)
 
 U64: Final = 2**64 - 1
 U128: Final = 2**128 - 1
@@ -767,12 +773,62 @@ def liens() -> Json:
     }
 
 
+def covenants() -> Json:
+    """D9 to D11."""
+    seed = Seed("covenants")
+    largest = 2**127 - 1
+    figures = [
+        *((0, 0), (-1, 0), (-1, U128), (1, 0), (1, 1), (2, 1), (3, 1), (100, 49), (100, 50), (100, 51)),
+        *((-(2**127), 0), (largest, 0), (largest, 2**126 - 1), (largest, 2**126), (largest, U128)),
+    ]
+    figures += [(seed.below(10**9) - 10**8, seed.below(4 * 10**8)) for _ in range(12)]
+    # Value, value before, disputed, stale, what counts when stale, largest debt in basis points, debt.
+    cases = [
+        (0, 0, 0, 0, 10_000, 10_000, 0),
+        (0, 0, 0, 0, 10_000, 10_000, 1),
+        (100, 50, 0, 0, 5_000, 6_000, 60),
+        (100, 50, 0, 0, 5_000, 6_000, 61),
+        (100, 50, 1, 0, 5_000, 6_000, 30),
+        (100, 50, 1, 0, 5_000, 6_000, 31),
+        (50, 100, 1, 0, 5_000, 6_000, 30),
+        (101, 0, 0, 1, 5_000, 10_000, 50),
+        (101, 0, 0, 1, 5_000, 10_000, 51),
+        (101, 3, 1, 1, 5_000, 10_000, 1),
+        (101, 3, 1, 1, 5_000, 10_000, 2),
+        (101, 3, 0, 1, 0, 10_000, 0),
+        (101, 3, 0, 1, 0, 10_000, 1),
+        (9_999, 0, 0, 1, 1, 1, 0),
+        (10_000, 0, 0, 1, 1, 1, 0),
+        (largest, largest, 1, 1, 10_000, 10_000, largest),
+        (largest, largest, 0, 1, 9_999, 1, U64),
+    ]
+    for _ in range(24):
+        value = seed.below(10**9)
+        flags = (seed.below(2), seed.below(2))
+        cases.append((value, seed.below(10**9), *flags, seed.below(10_001), 1 + seed.below(10_000), seed.below(value)))
+    names = ("value", "previous", "disputed", "stale", "stale_bps", "max_ltv_bps", "debt")
+    standings: list[Json] = []
+    for case in cases:
+        value, previous, disputed, stale, stale_bps, max_ltv_bps, debt = case
+        counted = model.counts(value, previous, stale_bps, disputed=bool(disputed), stale=bool(stale))
+        short = model.is_short(counted, max_ltv_bps, debt)
+        standings.append(dict(zip(names, case, strict=True)) | {"counts": counted, "short": int(short)})
+    return {
+        "rule": COVENANT_RULE,
+        "figures": [
+            {"value": value, "uncertainty": doubt, "lendable": model.lendable(value, doubt)} for value, doubt in figures
+        ],
+        "standings": standings,
+    }
+
+
 VECTORS: Final[dict[str, Callable[[], Json]]] = {
     "sharing.json": sharing,
     "register.json": registers,
     "hashes.json": hashes,
     "allocation.json": allocation,
     "liens.json": liens,
+    "covenants.json": covenants,
 }
 
 

@@ -1,9 +1,9 @@
 """The rules of the ledger in slow, obvious Python: the executable specification.
 
 A rule changes here and in ``tests/vectors`` first; Rust, Solidity and SQL follow. Every rule has a number, and the
-code that states it names it: ``S`` sharing, ``R`` registers, ``A`` allocation, ``C`` credits, ``L`` liens and loans.
-Only the standard library is used, so that every environment of the project can run it. All numbers are integers: fen,
-kilograms, basis points, seconds.
+code that states it names it: ``S`` sharing, ``R`` registers, ``A`` allocation, ``C`` credits, ``L`` liens and loans,
+``D`` data assets. Only the standard library is used, so that every environment of the project can run it. All numbers
+are integers: fen, kilograms, basis points, seconds.
 
 A rule refuses what it cannot answer with an exception of its own, derived from ``Refused``, which carries the wrong
 values. The compiled core and the vectors use the same names.
@@ -826,6 +826,34 @@ class CarbonProject:
         first = source.use_up(quantity, CANCELLED)
         batch.made_good += quantity
         return first
+
+
+# DATA ASSETS
+
+
+def lendable(value: int, uncertainty: int) -> int:
+    """D9: what may be lent on a figure with this half-width: the figure less twice its uncertainty, never below 0."""
+    require_amounts(uncertainty)
+    return max(0, value - 2 * uncertainty)
+
+
+def counts(value: int, previous: int, stale_bps: int, *, disputed: bool, stale: bool) -> int:
+    """D10: what an appraised value counts for.
+
+    While the appraisal is disputed the lower one of it and the one before counts; of a stale or outdated one the agreed
+    part, rounded down.
+    """
+    require_amounts(value, previous, stale_bps)
+    if stale_bps > WHOLE_BPS:
+        raise PledgedAboveWhole(stale_bps)
+    figure = min(value, previous) if disputed else value
+    return figure * stale_bps // WHOLE_BPS if stale else figure
+
+
+def is_short(counted: int, max_ltv_bps: int, debt: int) -> bool:
+    """D11: whether a debt is above the part of a value that may be lent on it."""
+    require_amounts(counted, max_ltv_bps, debt)
+    return debt * WHOLE_BPS > counted * max_ltv_bps
 
 
 # KECCAK

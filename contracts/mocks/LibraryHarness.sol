@@ -5,6 +5,7 @@ import {Period} from "../interfaces/Types.sol";
 import {MerkleSum} from "../libraries/MerkleSum.sol";
 import {Months} from "../libraries/Months.sol";
 import {Shares} from "../libraries/Shares.sol";
+import {Valuation} from "../libraries/Valuation.sol";
 
 /// @title The libraries' own functions, callable from a test
 contract LibraryHarness {
@@ -38,6 +39,22 @@ contract LibraryHarness {
         returns (uint256 before, uint256 total)
     {
         return MerkleSum.verify(root, count, index, account, weight, proof);
+    }
+
+    function lendableDown(int128 value, uint128 uncertainty) external pure returns (uint128) {
+        return Valuation.lendableDown(value, uncertainty);
+    }
+
+    function countsDown(uint256 value, uint256 previous, bool isDisputed, bool isStale, uint256 staleBps)
+        external
+        pure
+        returns (uint256)
+    {
+        return Valuation.countsDown(value, previous, isDisputed, isStale, staleBps);
+    }
+
+    function isShort(uint256 value, uint256 maxLtvBps, uint256 debt) external pure returns (bool) {
+        return Valuation.isShort(value, maxLtvBps, debt);
     }
 
     function monthContaining(uint256 timestamp) external pure returns (Period) {

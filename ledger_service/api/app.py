@@ -17,6 +17,8 @@ from ledger_service.api.models import (
     FundDetail,
     FundSummary,
     CertificateDetail,
+    DataAssetDetail,
+    DataAssetSummary,
     Health,
     Movement,
     Page,
@@ -42,6 +44,7 @@ from ledger_service.facts import (
     published_versions,
 )
 from ledger_service.reports.funds import fund_statement, fund_statements
+from ledger_service.reports.data_assets import covenant_report, data_asset, data_assets
 from ledger_service.reports.income import pot_incomes
 from ledger_service.reports.statement import holder_statement
 from ledger_service.reports.trace import trace_certificate
@@ -192,3 +195,27 @@ def get_pledge(
     head = reader.head()
     assert head is not None, "books that know a pledge have a head"
     return PledgeDetail.of(found, head.timestamp, page)
+
+
+@router.get("/data-assets", summary="数据资产 · Registered data assets")
+def list_data_assets(reader: Reading, limit: Limit = 100, offset: Offset = 0) -> Page[DataAssetSummary]:
+    return Page.of([DataAssetSummary.of(asset) for asset in data_assets(reader).values()], limit, offset)
+
+
+@router.get(
+    "/data-assets/{certificate}",
+    summary="数据资产、版本、许可与质押约定 · A data asset, its versions, licences and covenant",
+    responses=UNKNOWN,
+)
+def get_data_asset(
+    reader: Reading,
+    certificate: Annotated[
+        str,
+        Path(description="登记证书编号,或其 0x 形式 · its certificate number, or 0x hex", examples=["DEX-2026-000001"]),
+    ],
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> DataAssetDetail:
+    identifier = bytes32_of(certificate)
+    asset = data_asset(reader, identifier)
+    return DataAssetDetail.of(asset, covenant_report(reader, identifier), limit, offset)

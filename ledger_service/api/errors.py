@@ -19,6 +19,7 @@ from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import NotAnIdentifier
 from ledger_service.facts import BatchUnknown, CertificateUnknown, PledgeUnknown
 from ledger_service.reports.funds import FundUnknown
+from ledger_service.reports.data_assets import DataAssetUnknown
 from ledger_service.settlement import RegisterMissing
 from ledger_service.store.books import BooksUnusable
 
@@ -30,6 +31,7 @@ STATUS: Mapping[type[LedgerError], HTTPStatus] = {
     CertificateUnknown: HTTPStatus.NOT_FOUND,
     PledgeUnknown: HTTPStatus.NOT_FOUND,
     FundUnknown: HTTPStatus.NOT_FOUND,
+    DataAssetUnknown: HTTPStatus.NOT_FOUND,
     NotAnAddress: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotAnIdentifier: HTTPStatus.UNPROCESSABLE_ENTITY,
     BooksUnusable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -14,8 +14,10 @@ from ledger_service.chain.events import (
     Emitted,
     PublishedLeg,
     Repayment,
+    VersionAppended,
 )
 from ledger_service.domain.agreements import LegKind, catalogue
+from ledger_service.domain.assets import Reason
 from ledger_service.domain.bilingual import Words
 from ledger_service.domain.books import CNY, Block, Identity, Record
 from ledger_service.domain.credits import BalanceSheet
@@ -23,6 +25,7 @@ from ledger_service.domain.identifiers import Address, text_of
 from ledger_service.domain.units import Bps, Period, tonnes_text, yuan_text
 from ledger_service.facts import Pledge, Redemption, Round
 from ledger_service.reports.funds import FundStatement, Spending
+from ledger_service.reports.data_assets import CovenantReport, DataAsset, DataLicence
 from ledger_service.reports.income import LineIncome, PotIncome
 from ledger_service.reports.statement import Earning, HolderStatement
 from ledger_service.reports.trace import Step
@@ -808,6 +811,187 @@ def _debt(pledge: Pledge, as_of: int) -> DebtNow | None:
         due=Money.of(pledge.due(as_of)),
         as_of=_moment(as_of),
     )
+
+
+# DATA ASSETS
+
+
+class AssetVersion(Answer):
+    """A version of a data asset. The data are never here: `content` is a salted commitment."""
+
+    number: int
+    content: Hex32
+    records: Integer
+    period_start: datetime
+    period_end: datetime
+    """Half-open: the first second after it."""
+    created_at: datetime
+    quality_round: Hex32 | None
+    """The oracle round that measured its quality."""
+    source: Source
+
+    @classmethod
+    def of(cls, appended: Emitted[VersionAppended]) -> Self:
+        version = appended.event.version
+        return cls(
+            number=appended.event.number,
+            content=_hex(version.content),
+            records=str(version.records),
+            period_start=_moment(version.period_start),
+            period_end=_moment(version.period_end),
+            created_at=_moment(version.created_at),
+            quality_round=_hex(version.round) if any(version.round) else None,
+            source=Source.of(appended),
+        )
+
+
+class AssetLicence(Answer):
+    """Who may use the data, and what for. Its number is the reference of its payment."""
+
+    licence: Annotated[str, Field(examples=["LIC-2026-0001"])]
+    licensee: AddressText
+    purpose: str
+    fee: Money
+    terms: Hex32
+    """Salted commitment to the contract."""
+    begins_at: datetime | None
+    ends_at: datetime | None
+    """Half-open. Nothing for either when it is further away than calendars go."""
+    ended_by: AddressText | None
+    """Who ended it, if somebody did."""
+    source: Source
+
+    @classmethod
+    def of(cls, licence: DataLicence) -> Self:
+        event = licence.granted.event
+        return cls(
+            licence=text_of(event.licence),
+            licensee=event.terms.licensee,
+            purpose=text_of(event.terms.purpose),
+            fee=Money.of(event.terms.fee),
+            terms=_hex(event.terms.terms),
+            begins_at=_distant(event.terms.from_),
+            ends_at=_distant(event.terms.to),
+            ended_by=licence.ended.event.by if licence.ended else None,
+            source=Source.of(licence.granted),
+        )
+
+
+class AssetReason(Answer):
+    """One thing that holds against the asset."""
+
+    key: Literal["stale", "shortfall", "never_appraised", "appraisal_out_of_date", "disputed"]
+    text: Text
+
+    @classmethod
+    def of(cls, reason: Reason) -> Self:
+        return cls.model_validate({"key": str(reason.name).lower(), "text": Text.of(reason.words)})
+
+
+class AssetCovenant(Answer):
+    """Where the asset stands under its live pledge, at the newest block in the books."""
+
+    pledge: Hex32
+    standing: Literal["fresh", "stale", "shortfall"]
+    standing_text: Text
+    reasons: list[AssetReason]
+    value: Money
+    """What it counts for now: the lower one while disputed, the agreed part while stale."""
+    debt: Money
+    freshness_seconds: int
+    """How long a version stays fresh after it was made."""
+    fresh_until: datetime | None
+    """If nothing is paused until then; nothing when no version counts."""
+    stale_share: Share
+    largest_debt: Share
+    """Of the value."""
+    valuation_feed: str
+    quality_feed: str | None
+    """Only versions measured by it count; nothing when every version does."""
+    as_of: datetime
+    source: Source
+
+    @classmethod
+    def of(cls, report: CovenantReport) -> Self:
+        terms, status, agreed = report.covenant.terms, report.status, report.covenant.agreed
+        return cls.model_validate(
+            {
+                "pledge": _hex(agreed.event.pledge),
+                "standing": status.standing.name.lower(),
+                "standing_text": Text.of(status.standing.words),
+                "reasons": [AssetReason.of(reason) for reason in status.reasons],
+                "value": Money.of(status.value),
+                "debt": Money.of(status.debt),
+                "freshness_seconds": terms.freshness_period,
+                "fresh_until": None if report.fresh_until is None else _moment(report.fresh_until),
+                "stale_share": Share.of(terms.stale_bps),
+                "largest_debt": Share.of(terms.max_ltv_bps),
+                "valuation_feed": text_of(terms.valuation_feed),
+                "quality_feed": text_of(terms.quality_feed) if any(terms.quality_feed) else None,
+                "as_of": _moment(report.as_of),
+                "source": Source.of(agreed),
+            }
+        )
+
+
+class DataAssetSummary(Answer):
+    """A registered data set."""
+
+    certificate: Annotated[str, Field(examples=["DEX-2026-000001"])]
+    steward: AddressText
+    agreement: str
+    leg: int
+    """The leg of the agreement through which licence income arrives."""
+    papers: Hex32
+    """Salted commitment to the certificate's papers."""
+    newest_version: AssetVersion | None
+    licences: int
+    """How many were granted."""
+    source: Source
+
+    @classmethod
+    def of(cls, asset: DataAsset) -> Self:
+        event = asset.registered.event
+        return cls(
+            certificate=text_of(event.certificate),
+            steward=asset.steward,
+            agreement=text_of(asset.agreement),
+            leg=asset.leg,
+            papers=_hex(event.papers),
+            newest_version=AssetVersion.of(asset.versions[-1]) if asset.versions else None,
+            licences=len(asset.licences),
+            source=Source.of(asset.registered),
+        )
+
+
+class DataAssetDetail(Answer):
+    """A data asset with its versions, licences and covenant."""
+
+    asset: DataAssetSummary
+    covenant: AssetCovenant | None
+    """Nothing without a live pledge, or before steward and lender have agreed."""
+    versions: Page[AssetVersion]
+    """Newest first."""
+    licences: Page[AssetLicence]
+    """Newest first."""
+
+    @classmethod
+    def of(cls, asset: DataAsset, covenant: CovenantReport | None, limit: int, offset: int) -> Self:
+        versions = [AssetVersion.of(each) for each in reversed(asset.versions)]
+        licences = [AssetLicence.of(each) for each in reversed(list(asset.licences.values()))]
+        return cls(
+            asset=DataAssetSummary.of(asset),
+            covenant=covenant and AssetCovenant.of(covenant),
+            versions=Page.of(versions, limit, offset),
+            licences=Page.of(licences, limit, offset),
+        )
+
+
+_LAST_MOMENT = int(datetime.max.replace(tzinfo=UTC).timestamp())
+
+
+def _distant(timestamp: int) -> datetime | None:
+    return _moment(timestamp) if timestamp <= _LAST_MOMENT else None
 
 
 def _moment(timestamp: int) -> datetime:

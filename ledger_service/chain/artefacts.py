@@ -23,6 +23,7 @@ CONTRACTS = (
     "CarbonCredits",
     "Funds",
     "RetirementCertificates",
+    "DataAssets",
 )
 """Every deployed contract, in the order of deployment."""
 

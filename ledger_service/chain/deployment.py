@@ -51,6 +51,9 @@ ROLE_TABLE: tuple[tuple[str, str, Role], ...] = (
     ("Funds", "spend", "treasurer"),
     ("Funds", "pause", "guardian"),
     ("Funds", "resume", "committee"),
+    ("DataAssets", "register", "operator"),
+    ("DataAssets", "pause", "guardian"),
+    ("DataAssets", "resume", "committee"),
 )
 """Who may call what. Every other function of the protocol is open to anyone, or to the party that it concerns."""
 
@@ -148,8 +151,7 @@ def deploy(w3: Web3, deployer: str, officers: Officers) -> Deployment:
         "MonitoringOracle": (at["Authority"],),
         "CnyVoucher": (at["Authority"], at["Participants"], at["Revenue"], at["Pledges"]),
         "Revenue": (at["Authority"], at["CnyVoucher"], at["MonitoringOracle"], at["Pledges"], at["Funds"]),
-        # No contract keeps data assets here: certificates are unknown, and no pledge can name one.
-        "PledgeTerms": (at["Revenue"], ZERO_ADDRESS),
+        "PledgeTerms": (at["Revenue"], at["DataAssets"]),
         "Pledges": (at["Authority"], at["Revenue"], at["CnyVoucher"], at["PledgeTerms"], at["Workouts"]),
         "Workouts": (at["Pledges"],),
         "CarbonCredits": (
@@ -161,6 +163,7 @@ def deploy(w3: Web3, deployer: str, officers: Officers) -> Deployment:
         ),
         "Funds": (at["Authority"], at["Revenue"], at["CnyVoucher"]),
         "RetirementCertificates": (at["CarbonCredits"],),
+        "DataAssets": (at["Authority"], at["Participants"], at["MonitoringOracle"], at["Pledges"]),
     }
 
     receipts = [_create(w3, deployer, artefacts[name], arguments[name], at[name]) for name in CONTRACTS]

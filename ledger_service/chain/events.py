@@ -806,6 +806,167 @@ class Revoked:
     by: Address
 
 
+# DATA ASSETS
+
+
+@dataclass(frozen=True, slots=True)
+class DataVersion:
+    """One version of a data asset."""
+
+    content: bytes
+    round: bytes
+    records: int
+    period_start: int
+    period_end: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """Who may use a data asset, for what and until when."""
+
+    licensee: Address
+    from_: int
+    to: int
+    fee: int
+    terms: bytes
+    purpose: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Covenant:
+    """What steward and lender of a pledged data asset agree on."""
+
+    freshness_period: int
+    stale_bps: int
+    max_ltv_bps: int
+    valuation_feed: bytes
+    quality_feed: bytes
+
+
+@_event
+class DataAssetRegistered:
+    certificate: bytes
+    steward: Address
+    papers: bytes
+    agreement: bytes
+    leg: int
+    by: Address
+
+
+@_event
+class VersionAppended:
+    certificate: bytes
+    number: int
+    version: DataVersion
+    fresh_as_of: int
+    by: Address
+
+
+@_event
+class LicenceGranted:
+    certificate: bytes
+    licence: bytes
+    terms: Licence
+    by: Address
+
+
+@_event
+class LicenceEnded:
+    certificate: bytes
+    licence: bytes
+    by: Address
+
+
+@_event
+class StewardshipOffered:
+    certificate: bytes
+    old: Address
+    to: Address
+    by: Address
+
+
+@_event
+class StewardshipChanged:
+    certificate: bytes
+    from_: Address
+    to: Address
+
+
+@_event
+class IncomeRepointed:
+    certificate: bytes
+    old_agreement: bytes
+    old_leg: int
+    agreement: bytes
+    leg: int
+    by: Address
+
+
+@_event
+class CovenantProposed:
+    certificate: bytes
+    pledge: bytes
+    covenant: Covenant
+    by: Address
+
+
+@_event
+class CovenantAgreed:
+    certificate: bytes
+    pledge: bytes
+    old: Covenant
+    covenant: Covenant
+    by: Address
+
+
+@_event
+class Appraised:
+    certificate: bytes
+    pledge: bytes
+    result: bytes
+    value: int
+    uncertainty: int
+    previous: int
+    lendable: int
+    valid_until: int
+    by: Address
+
+
+@_event
+class AppraisalDisputed:
+    certificate: bytes
+    pledge: bytes
+    number: int
+    disputed_until: int
+    reason: bytes
+    by: Address
+
+
+@_event
+class AppraisalDisputeEnded:
+    certificate: bytes
+    pledge: bytes
+    number: int
+    by: Address
+
+
+@_event
+class MarkedStale:
+    certificate: bytes
+    pledge: bytes
+    fresh_until: int
+    by: Address
+
+
+@_event
+class FreshAgain:
+    certificate: bytes
+    pledge: bytes
+    number: int
+    by: Address
+
+
 # READING
 
 

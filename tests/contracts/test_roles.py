@@ -43,6 +43,7 @@ def contracts(deployed):
         "CarbonCredits": deployed.credits,
         "Funds": deployed.funds,
         "RetirementCertificates": deployed.certificates,
+        "DataAssets": deployed.assets,
     }
 
 

@@ -354,6 +354,22 @@ def check_refused_free(bench, vector):
         reserve(bench, vector)
 
 
+# DATA ASSETS
+
+
+def check_figure(bench, vector):
+    value, uncertainty, lendable = numbers(vector, "value", "uncertainty", "lendable")
+    assert bench.libraries.lendableDown(value, uncertainty) == lendable
+
+
+def check_standing(bench, vector):
+    value, previous, disputed, stale = numbers(vector, "value", "previous", "disputed", "stale")
+    stale_bps, max_ltv_bps, debt = numbers(vector, "stale_bps", "max_ltv_bps", "debt")
+    counts, short = numbers(vector, "counts", "short")
+    assert bench.libraries.countsDown(value, previous, disputed == 1, stale == 1, stale_bps) == counts
+    assert bench.libraries.isShort(counts, max_ltv_bps, debt) == (short == 1)
+
+
 # ALL OF THEM
 
 CHECKS: dict[str, tuple[str, Callable[[Bench, Any], None]]] = {
@@ -375,6 +391,7 @@ CHECKS: dict[str, tuple[str, Callable[[Bench, Any], None]]] = {
         "free": check_free,
         "refused_free": check_refused_free,
     },
+    "covenants": {"figures": check_figure, "standings": check_standing},
 }
 """How the contracts answer each kind of vector, by file and kind."""
 
@@ -466,6 +483,9 @@ def another_byte(value):
         ("liens", "loans", 1, "steps"),
         ("liens", "free", 1, "free_bps"),
         ("liens", "refused_free", 0, "error"),
+        ("covenants", "figures", 9, "lendable"),
+        ("covenants", "standings", 4, "counts"),
+        ("covenants", "standings", 4, "short"),
     ],
 )
 def test_contracts_do_not_agree_with_a_changed_byte_in(bench, file, kind, number, field):

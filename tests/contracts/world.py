@@ -166,6 +166,38 @@ class Use(NamedTuple):
     beneficiary: bytes = digest("salt, and a name")
 
 
+class Version(NamedTuple):
+    """A version of a data asset; see `IDataAssets.Version`."""
+
+    content: bytes
+    round: bytes
+    records: int
+    periodStart: int
+    periodEnd: int
+    createdAt: int
+
+
+class Licence(NamedTuple):
+    """A licence to a data asset; see `IDataAssets.Licence`."""
+
+    licensee: str
+    from_: int
+    to: int
+    fee: int
+    terms: bytes
+    purpose: bytes
+
+
+class Covenant(NamedTuple):
+    """What steward and lender agree on; see `IDataAssets.Covenant`."""
+
+    freshnessPeriod: int
+    staleBps: int
+    maxLtvBps: int
+    valuationFeed: bytes
+    qualityFeed: bytes
+
+
 class Perfection(NamedTuple):
     """A statutory registration; see `IPledges.Perfection`."""
 
@@ -284,6 +316,7 @@ class County:
     credits: Any
     funds: Any
     certificates: Any
+    assets: Any
     numbers: "count[int]"
     """For bank references, evidence and register numbers that must each be new."""
 
@@ -494,6 +527,7 @@ def deployed(committee_delay: int = 0) -> County:
         credits=at["CarbonCredits"],
         funds=at["Funds"],
         certificates=at["RetirementCertificates"],
+        assets=at["DataAssets"],
         numbers=count(1),
     )
 

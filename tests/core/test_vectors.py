@@ -252,6 +252,16 @@ def free(_: Any, case: Case) -> Case:
     return {"free_bps": model.free_bps(liens, case["first"], case["last"])}
 
 
+def figure(_: Any, case: Case) -> Case:
+    return {"lendable": model.lendable(int(case["value"]), case["uncertainty"])}
+
+
+def standing(_: Any, case: Case) -> Case:
+    disputed, stale = case["disputed"] == 1, case["stale"] == 1
+    counted = model.counts(case["value"], case["previous"], case["stale_bps"], disputed=disputed, stale=stale)
+    return {"counts": counted, "short": int(model.is_short(counted, case["max_ltv_bps"], case["debt"]))}
+
+
 def outcome(answer: Callable[[Any, Case], Case], rules: Any, case: Case) -> Case:
     """What is answered, or how it is refused."""
     try:
@@ -343,6 +353,8 @@ KINDS = [
     Kind("liens.json", "loans", loan, (), by=(Model,)),
     Kind("liens.json", "refused_free", free, ERROR, by=(Model,)),
     Kind("liens.json", "free", free, ("free_bps",), by=(Model,)),
+    Kind("covenants.json", "figures", figure, ("lendable",), by=(Model,)),
+    Kind("covenants.json", "standings", standing, ("counts", "short"), by=(Model,)),
 ]
 
 every_kind = pytest.mark.parametrize(

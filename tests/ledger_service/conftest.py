@@ -321,6 +321,27 @@ class County:
         booked = self.bank_books(Direction.OUT, amount, reference)
         self.send(self.of("CnyVoucher").confirmPayments([redemption], [booked]), self.treasurer)
 
+    def register_asset(
+        self, certificate: str, *, versions: int = 1, licences: Sequence[str] = (), ended: Sequence[str] = ()
+    ) -> None:
+        """The city has a data set certified, keeps it up to date and licenses it to the buyer, who ends some of it."""
+        number, assets = bytes32_of(certificate), self.of("DataAssets")
+        for each in (self.city, self.buyer):
+            self.rpc("anvil_setBalance", each.address, hex(10**24))
+        papers, agreement = keccak(text=f"papers of {certificate}"), bytes32_of("data-exchange")
+        self.send(assets.register(number, self.city.address, papers, agreement, 1), self.operator)
+        for version in range(versions):
+            self.wait(DAY)
+            now = self.chain.timestamp()
+            content = keccak(text=f"content {version} of {certificate}")
+            self.send(assets.append(number, (content, bytes(32), 1_000, now - DAY, now, now)), self.city)
+        for licence in licences:
+            now = self.chain.timestamp()
+            terms = (self.buyer.address, now, now + 365 * DAY, 500_000, keccak(text=licence), bytes32_of("research"))
+            self.send(assets.grantLicence(number, bytes32_of(licence), terms), self.city)
+        for licence in ended:
+            self.send(assets.endLicence(bytes32_of(licence)), self.buyer)
+
     def play(self) -> None:
         """Two years of events in one minute."""
         self.open()

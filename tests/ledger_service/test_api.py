@@ -12,6 +12,8 @@ from fastapi import FastAPI
 
 from ledger_service.api.app import app_from_environment, create_app
 from ledger_service.chain.client import Chain, connect
+from ledger_service.chain.events import Appraised, Covenant, CovenantAgreed, Emitted, record_of
+from ledger_service.domain.books import Block, EventId
 from ledger_service.indexer import sync
 from ledger_service.settlement import RegisterFolder
 
@@ -74,6 +76,8 @@ def numbers(value: Any, path: str = "") -> Iterator[str]:
         ("/holders/0xD2103535bfc62bC5DBa62524872E489438507A7c/statement", 422, "NotAnAddress"),
         (f"/pledges/0x{'00' * 32}", 404, "PledgeUnknown"),
         ("/pledges/0x12", 422, "RequestInvalid"),
+        ("/data-assets/DEX-2026-000009", 404, "DataAssetUnknown"),
+        (f"/data-assets/{'9' * 40}", 422, "NotAnIdentifier"),
         ("/nowhere", 404, "NotFound"),
     ],
 )
@@ -247,6 +251,78 @@ def test_a_pledge_shows_terms_debt_and_repayments(county, service: Service) -> N
     assert service.answer(f"/pledges/{identifier.upper().replace('X', 'x')}")["pledge"] == identifier
 
 
+def test_data_assets_are_listed_in_pages(county, books, service: Service) -> None:
+    assert service.answer("/data-assets")["items"] == []
+    county.register_asset("DEX-2026-000001", versions=2, licences=("LIC-1",))
+    county.register_asset("DEX-2026-000002", versions=0)
+    sync(county.chain, books)
+    page = service.answer("/data-assets", limit=1, offset=1)
+    assert (page["total"], [each["certificate"] for each in page["items"]]) == (2, ["DEX-2026-000002"])
+    assert page["items"][0]["newest_version"] is None
+    (first,) = service.answer("/data-assets", limit=1)["items"]
+    assert (first["steward"], first["agreement"], first["leg"]) == (county.city.address, "data-exchange", 1)
+    assert (first["newest_version"]["number"], first["licences"]) == (2, 1)
+
+
+def test_a_data_asset_shows_versions_and_licences(county, books, service: Service) -> None:
+    county.register_asset("DEX-2026-000001", versions=3, licences=("LIC-1", "LIC-2"), ended=("LIC-1",))
+    sync(county.chain, books)
+    answer = service.answer("/data-assets/DEX-2026-000001", limit=2)
+    assert answer["covenant"] is None
+    assert (answer["versions"]["total"], [each["number"] for each in answer["versions"]["items"]]) == (3, [3, 2])
+    assert (answer["versions"]["items"][0]["records"], answer["versions"]["items"][0]["quality_round"]) == (
+        "1000",
+        None,
+    )
+    second, first = answer["licences"]["items"]
+    assert (first["licence"], first["ended_by"]) == ("LIC-1", county.buyer.address)
+    assert (second["fee"]["text"], second["purpose"], second["ended_by"]) == ("¥5,000.00", "research", None)
+    in_hex = "0x" + b"DEX-2026-000001".ljust(32, b"\0").hex()
+    assert service.answer(f"/data-assets/{in_hex}", limit=2) == answer
+    bare = set(numbers(answer))
+    assert bare <= {"number", "leg", "licences", "block", "log_index", "total", "limit", "offset"}
+
+
+def test_a_data_asset_shows_where_it_stands_with_its_lender(county, books, service: Service) -> None:
+    county.register_asset("DEX-2026-000001")
+    sync(county.chain, books)
+    (pledge,) = service.answer(f"/holders/{county.cooperative.address}/statement")["pledges"]
+    certificate, lien = b"DEX-2026-000001".ljust(32, b"\0"), bytes.fromhex(pledge[2:])
+    covenant = Covenant(86_400, 5_000, 6_000, b"data-value-fen".ljust(32, b"\0"), bytes(32))
+    none = Covenant(0, 0, 0, bytes(32), bytes(32))
+    with books.reading() as reader:
+        head = reader.head()
+    block = Block(head.number + 1, "0x" + "ab" * 32, head.timestamp + 86_402)
+    by = county.city.address
+    events = (
+        CovenantAgreed(certificate, lien, none, covenant, by),
+        Appraised(certificate, lien, b"\1" * 32, 30_000_000, 0, 0, 30_000_000, block.timestamp + 9, by),
+    )
+    records = [
+        record_of(Emitted(EventId(1, block.hash, index), block, "0x" + "11" * 32, "DataAssets", event))
+        for index, event in enumerate(events)
+    ]
+    books.record(expected_head=head, fork=head, blocks=[block], records=records, entries=[])
+    answer = service.answer("/data-assets/DEX-2026-000001")["covenant"]
+    assert (answer["pledge"], answer["standing"], answer["standing_text"]["zh"]) == (pledge, "shortfall", "担保不足")
+    assert [each["key"] for each in answer["reasons"]] == ["stale", "shortfall"]
+    assert not answer["reasons"][0]["text"]["zh"].isascii()
+    assert (answer["value"]["text"], answer["largest_debt"]["text"]) == ("¥150,000.00", "60 %")
+    assert int(answer["debt"]["fen"]) > 14_107_260
+    assert (answer["valuation_feed"], answer["quality_feed"]) == ("data-value-fen", None)
+    assert answer["fresh_until"] < answer["as_of"]
+
+
+def test_a_licence_without_end_has_none(county, books, service: Service) -> None:
+    county.register_asset("DEX-2026-000001")
+    terms = (county.buyer.address, 2**64 - 2, 2**64 - 1, 0, b"\1" * 32, b"ever".ljust(32, b"\0"))
+    grant = county.of("DataAssets").grantLicence(b"DEX-2026-000001".ljust(32, b"\0"), b"EVER".ljust(32, b"\0"), terms)
+    county.send(grant, county.city)
+    sync(county.chain, books)
+    (licence,) = service.answer("/data-assets/DEX-2026-000001")["licences"]["items"]
+    assert (licence["begins_at"], licence["ends_at"], licence["fee"]["fen"]) == (None, None, "0")
+
+
 def test_amounts_are_never_bare_numbers(county, service: Service) -> None:
     (identifier,) = service.answer(f"/holders/{county.cooperative.address}/statement")["pledges"]
     paths = (
@@ -272,6 +348,7 @@ def test_every_operation_is_described_in_both_languages_with_its_problems(servic
         *("/health", "/agreements", "/agreements/{key}", "/batches", "/batches/{number}"),
         "/certificates/{number}",
         *("/holders/{address}/statement", "/pledges/{pledge}", "/funds", "/funds/{key}/{leg}"),
+        *("/data-assets", "/data-assets/{certificate}"),
     }
     for path, operations in manual["paths"].items():
         operation = operations["get"]
