@@ -353,6 +353,21 @@ def test_a_transaction_that_waits_is_sent_again_with_a_higher_fee(chain: Chain, 
     assert chain.w3.eth.get_transaction_count(KEYS["operator-1"].address) == flight["nonce"] + 2
 
 
+def test_what_a_dead_process_left_in_flight_goes_before_anything_new(chain: Chain, tmp_path: Path) -> None:
+    """The node forgot it, too. Its nonce is not given to the next transaction: that one would take its place."""
+    request = chain.w3.provider.make_request
+    request("evm_setAutomine", [False])  # type: ignore[arg-type]
+    signer, journal = LocalSigner(KEYS["operator-1"]), tmp_path / "flight.json"
+    anchor = chain.contract("MonitoringOracle").functions.anchor
+    with pytest.raises(NotMined):
+        Carrier(chain, signer, journal, patience_seconds=0.1, attempts=2).send(anchor(b"\x07" * 32))
+    request("anvil_dropAllTransactions", [])  # type: ignore[arg-type]
+    request("evm_setAutomine", [True])  # type: ignore[arg-type]
+    Carrier(chain, signer, journal, patience_seconds=5).send(anchor(b"\x08" * 32))
+    anchored_at = chain.contract("MonitoringOracle").functions.anchoredAt
+    assert all(chain.call(anchored_at(bytes([byte]) * 32)) for byte in (7, 8))
+
+
 def test_evidence_of_a_day_is_anchored_once(make: Callable[..., Path], chain: Chain, tmp_path: Path) -> None:
     settings = make("operator-1", head='evidence = "evidence"\n')
     refused = run_command("anchor", "--settings", settings, "--day", "2025-06-30")
