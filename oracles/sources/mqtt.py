@@ -14,7 +14,7 @@ import json
 import os
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -146,6 +146,29 @@ def read_devices(raw: RawFile) -> dict[str, bytes]:
                 "不是 Ed25519 公钥", "not an Ed25519 public key", file=raw.name, row=row, column="key", value=key
             )
     return keys
+
+
+def read_frames(journal: RawFile, devices: RawFile) -> Iterator[tuple[int, Frame]]:
+    """The frames of a journal with their time of arrival; one that its device has not signed, or that stands there
+    twice, is refused: it was not the collector that wrote it.
+    """
+    keys = {device: Ed25519PublicKey.from_public_bytes(key) for device, key in read_devices(devices).items()}
+    seen: set[tuple[str, int]] = set()
+    for number, line in enumerate(journal.content.splitlines(), start=1):
+        try:
+            arrived, payload = line.split(b" ", 1)
+            frame = parse_frame(bytes.fromhex(payload.decode()))
+            at = int(arrived)
+        except ValueError:
+            raise DamagedJournal(journal.name, number) from None
+        if frame is None or frame.device not in keys or (frame.device, frame.seq) in seen:
+            raise DamagedJournal(journal.name, number)
+        try:
+            keys[frame.device].verify(frame.payload[:SIGNATURE_BYTES], frame.payload[SIGNATURE_BYTES:])
+        except InvalidSignature:
+            raise DamagedJournal(journal.name, number) from None
+        seen.add((frame.device, frame.seq))
+        yield at, frame
 
 
 class Journal:

@@ -19,7 +19,7 @@ from oracles.errors import (
     UnknownReference,
 )
 from oracles.evidence import RawFile, evidence_root
-from oracles.methodologies.ar_tool14 import tco2e_per_hectare
+from oracles.methodologies.ar_tool14 import METHODOLOGY, tco2e_per_hectare
 from oracles.monitoring import Monitoring, monitor_csv, monitor_fia
 from oracles.periods import PlotChange, VisitFigure, assemble
 from oracles.readings import Holder, Parcel
@@ -320,7 +320,7 @@ def test_rhode_island_2009_to_2018_is_issued_discounted_by_all_of_its_half_width
 ) -> None:
     monitoring = monitor_fia(fia_ri, accounts=accounts, seed=7)
     assert monitoring.refusal is None
-    assert monitoring.change.discount == 1
+    assert monitoring.change.factor == pytest.approx(1 - monitoring.change.half_width_fraction)
     assert 0.30 < monitoring.change.half_width_fraction < 1
     assert monitoring.credited_kg == math.floor(
         1000 * monitoring.change.undiscounted * (1 - monitoring.change.half_width_fraction)
@@ -400,6 +400,7 @@ def _with_half_width(monitoring: Monitoring, u: float) -> Monitoring:
         leakage_kg=0,
         cross_check_tco2e=0.0,
         evidence=monitoring.evidence,
+        methodology=METHODOLOGY,
         methodology_digest=monitoring.methodology_digest,
         notes=(),
     )
