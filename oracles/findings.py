@@ -18,7 +18,7 @@ from oracles.readings import PlotVisit, Tree
 from oracles.sources.raster import Zone
 
 REFUSED_BY_DEFAULT = Flag.MOVED | Flag.CLOUD | Flag.TOO_REGULAR | Flag.UNSIGNED_LABORATORY
-"""With any of these a report is not made, unless its policy says otherwise: the data may be true, but nobody can tell."""
+"""With any of these a report is not made, unless its policy says otherwise: nobody can tell if the data are true."""
 
 CLOUD_SHARE = 0.2
 """More of an image than this under clouds, and it is too cloudy."""
@@ -47,7 +47,10 @@ class Finding:
 
     def __str__(self) -> str:
         names = FLAG_NAMES[self.flag]
-        return f"{self.source}：{names[0]}，{self.count} 处（{self.zh}） · {self.source}: {names[1]}, {self.count} ({self.en})"
+        return (
+            f"{self.source}：{names[0]}，{self.count} 处（{self.zh}）"
+            f" · {self.source}: {names[1]}, {self.count} ({self.en})"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,10 +103,10 @@ class Monitoring:
     """The result of one monitoring period. Times are UTC seconds; the period is half-open.
 
     `credited_kg` is the discounted change less leakage, rounded down. `uncertainty_kg` is the half-width of the 90 %
-    interval of the undiscounted change, rounded up. `cross_check_kg` is an independent figure for `credited_kg`, a
-    stand-in for remote sensing: `explain()` says what it was computed from; where nothing independent was measured,
-    `is_cross_checked` is false. `refusal` says why nothing may be issued; then nothing is credited and there are no holders. `findings`
-    are what the quality checks found; `qc_flags` of the report are their bits.
+    interval of the undiscounted change, rounded up. `cross_check_kg` is an independent figure for `credited_kg`, from
+    remote sensing or a stand-in for it: `explain()` says what it was computed from; where nothing independent was
+    measured, `is_cross_checked` is false. `refusal` says why nothing may be issued; then nothing is credited and there
+    are no holders. `findings` are what the quality checks found; `qc_flags` of the report are their bits.
     """
 
     subject: str

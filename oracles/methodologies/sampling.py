@@ -174,8 +174,8 @@ def post_stratified_mean(sample: StratumSample, classes: Sequence[int], weights:
         if len(values) < 2 or not weights.get(name) or any(one.share != 1 for one in sample.observations):
             raise UselessCovariate(
                 sample.stratum,
-                f"第 {name + 1} 层有 {len(values)} 个样地、面积份额 {weights.get(name, 0.0):.4f}；每层至少 2 个整样地且有面积，"
-                "请换界限",
+                f"第 {name + 1} 层有 {len(values)} 个样地、面积份额 {weights.get(name, 0.0):.4f}；"
+                "每层至少 2 个整样地且有面积，请换界限",
                 f"class {name + 1} has {len(values)} plot(s) and {weights.get(name, 0.0):.4f} of the area; each needs"
                 " at least 2 whole plots and some area, choose other limits",
             )
