@@ -125,7 +125,7 @@ def test_a_plot_without_a_place_or_outside_the_image_is_named(
     at = survey.index("--plots") + 1
     text = Path(str(survey[at])).read_text("utf-8")
     for changed, name in (
-        (text.replace("P3,", "P9,"), "P3"),
+        (text.replace("P3,", "P99,"), "P3"),
         (text.replace("P3,102", "P3,103"), "P3"),
         (text.replace("P3,102", "P3,x102"), "x102"),
         (text.replace("P3,102", "P3,902"), "902"),
