@@ -17,10 +17,14 @@ from typing import Any
 
 from oracles.errors import InvalidBundle, InvalidRequest
 from oracles.evidence import RawFile, inclusion_proof, merkle_root, read_raw, root_of_proof, verify_inclusion
+from oracles.findings import Finding
 from oracles.methodologies.methodology import digest_of
-from oracles.monitoring import monitor_csv
+from oracles.monitoring import monitor_csv, monitor_fia
 from oracles.periods import Monitoring
 from oracles.registers import RegisterColumns
+from oracles.sensing import Sensing, monitor_sensors
+from oracles.sources import fia
+from oracles.sources.csv_trees import read_account_list
 from oracles.supply import Role, SupplyWeights, weigh_supply
 from pyo3_core import Register
 
@@ -31,7 +35,7 @@ ROWS_SUFFIX = "#rows"
 MOST_BYTES = 2_000_000_000
 """A larger archive is refused before it is read."""
 
-TEXT_SETTINGS = ("subject", "equation")
+TEXT_SETTINGS = ("subject", "equation", "methodology", "heights", "environment", "quantity")
 """Settings that are text; all others are whole numbers."""
 
 
@@ -78,7 +82,8 @@ class Job:
 class Result:
     """What reporters of one round must agree on, to the last bit; times are UTC seconds.
 
-    `refusal` says why nothing may be reported. `columns` are the leaves of the register, if there is one.
+    `qc_flags` are the bits of the quality `findings`. `refusal` says why nothing may be reported. `columns` are the
+    leaves of the register, if there is one.
     """
 
     subject: str
@@ -91,6 +96,8 @@ class Result:
     share_count: int
     evidence_root: bytes
     methodology: bytes
+    qc_flags: int = 0
+    findings: tuple[Finding, ...] = field(default=(), repr=False)
     refusal: str | None = None
     columns: RegisterColumns | None = field(default=None, repr=False, compare=False)
 
@@ -107,6 +114,7 @@ class Result:
             "observed_at": self.observed_at,
             "period_end": self.period_end,
             "period_start": self.period_start,
+            "qc_flags": self.qc_flags,
             "share_count": self.share_count,
             "share_root": f"0x{self.share_root.hex()}",
             "subject": self.subject,
@@ -332,19 +340,28 @@ def _monitor(job: Job) -> Monitoring:
 
 
 def _carbon(job: Job, evidence_root: bytes) -> Result:
-    monitored = _monitor(job)
+    return _crediting(_monitor(job), evidence_root)
+
+
+def _crediting(monitored: Monitoring, evidence_root: bytes) -> Result:
     if not monitored.holders:
         return _result(monitored, evidence_root, value=0, refusal=monitored.refusal or "没有持有人 · no holders")
     return _result(monitored, evidence_root, value=monitored.credited_kg, columns=monitored.register_columns())
 
 
 def _carbon_cross_check(job: Job, evidence_root: bytes) -> Result:
-    monitored = _monitor(job)
-    return _result(monitored, evidence_root, value=monitored.cross_check_kg, refusal=monitored.refusal)
+    return _checking(_monitor(job), evidence_root)
+
+
+def _checking(monitored: Monitoring, evidence_root: bytes) -> Result:
+    refusal = monitored.refusal
+    if not monitored.is_cross_checked:
+        refusal = "没有独立的核对数据 · there is nothing independent to check it with"
+    return _result(monitored, evidence_root, value=monitored.cross_check_kg, refusal=refusal)
 
 
 def _result(
-    monitored: Monitoring | SupplyWeights,
+    monitored: Monitoring | SupplyWeights | Sensing,
     evidence_root: bytes,
     *,
     value: int,
@@ -357,14 +374,50 @@ def _result(
         period_end=monitored.period_end,
         observed_at=monitored.observed_at,
         value=value,
-        uncertainty=monitored.uncertainty_kg if isinstance(monitored, Monitoring) else 0,
+        uncertainty=_uncertainty(monitored),
         share_root=bytes(32) if columns is None else Register(columns.accounts, columns.weights).root,
         share_count=0 if columns is None else len(columns.weights),
         evidence_root=evidence_root,
         methodology=monitored.methodology_digest,
+        qc_flags=monitored.qc_flags,
+        findings=monitored.findings,
         refusal=refusal,
         columns=columns,
     )
+
+
+def _uncertainty(monitored: Monitoring | SupplyWeights | Sensing) -> int:
+    match monitored:
+        case Monitoring():
+            return monitored.uncertainty_kg
+        case Sensing():
+            return monitored.uncertainty
+        case SupplyWeights():
+            return 0  # What was weighed and delivered is counted, not sampled.
+
+
+def _sensors(job: Job, evidence_root: bytes) -> Result:
+    with TemporaryDirectory() as folder:
+        arguments: dict[str, Any] = {**_on_disk(job, Path(folder)), **job.settings}
+        sensed = monitor_sensors(**arguments)
+    return _result(sensed, evidence_root, value=sensed.value, refusal=sensed.refusal)
+
+
+def _inventory(conclude: Callable[[Monitoring, bytes], Result]) -> Callable[[Job, bytes], Result]:
+    """The tables of an FIA inventory in one folder, whose parcels go to the listed accounts by the seed."""
+
+    def compute(job: Job, evidence_root: bytes) -> Result:
+        with TemporaryDirectory() as folder:
+            paths = _on_disk(job, Path(folder))
+            tables = Path(folder) / "tables"
+            tables.mkdir()
+            for role in fia.TABLES:
+                paths[role].rename(tables / paths[role].name)
+            accounts = read_account_list(job.files["accounts"])
+            numbers: dict[str, Any] = dict(job.settings)
+            return conclude(monitor_fia(tables, accounts=accounts, **numbers), evidence_root)
+
+    return compute
 
 
 def _supply(role: Role) -> Callable[[Job, bytes], Result]:
@@ -379,15 +432,43 @@ def _supply(role: Role) -> Callable[[Job, bytes], Result]:
 
 _CARBON_NEEDS = _Needs(
     files=("first_trees", "second_trees", "strata", "parcels", "holders"),
-    optional_files=("canopy", "tenures"),
+    optional_files=(
+        "canopy",
+        "tenures",
+        "raster_first",
+        "raster_second",
+        "clouds_first",
+        "clouds_second",
+        "equations",
+        "parameters",
+        "laboratory",
+        "laboratory_signature",
+        "laboratory_key",
+        "policy",
+    ),
     settings=("subject", "period_start", "period_end"),
-    optional_settings=("leakage_kg", "equation"),
+    optional_settings=("leakage_kg", "methodology", "equation", "heights", "environment", "allow_unverified"),
+)
+_FIA_NEEDS = _Needs(
+    files=(*fia.TABLES, "accounts"),
+    optional_files=(),
+    settings=("seed",),
+    optional_settings=("first_year", "last_year", "leakage_kg"),
+)
+_SENSOR_NEEDS = _Needs(
+    files=("limits",),
+    optional_files=("readings", "frames", "devices", "stations", "policy"),
+    settings=("subject", "period_start", "period_end"),
+    optional_settings=("quantity", "scale", "fill"),
 )
 _SUPPLY_NEEDS = _Needs(files=("slips", "holders"), optional_files=(), settings=("subject",), optional_settings=())
 
 KINDS: dict[str, _Kind] = {
     "carbon": _Kind(_CARBON_NEEDS, _carbon),
     "carbon-cross-check": _Kind(_CARBON_NEEDS, _carbon_cross_check),
+    "fia": _Kind(_FIA_NEEDS, _inventory(_crediting)),
+    "fia-cross-check": _Kind(_FIA_NEEDS, _inventory(_checking)),
+    "sensors": _Kind(_SENSOR_NEEDS, _sensors),
     "delivered": _Kind(_SUPPLY_NEEDS, _supply(Role.SUPPLIER)),
     "processed": _Kind(_SUPPLY_NEEDS, _supply(Role.PROCESSOR)),
 }

@@ -5,47 +5,54 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from ledger_service.domain.errors import LedgerError
-from oracles.bundle import LineProof, prove_line, reproduce
+from oracles.bundle import LineProof, make_job, prove_line, reproduce, run
 from oracles.errors import InvalidBundle, InvalidRequest, OracleError
 from oracles.evidence import read_raw
 from oracles.explanation import Step
+from oracles.findings import CLOUD_SHARE, FLAGS_BY_NAME, Policy, of_laboratory, of_zones
 from oracles.methodologies import vm0047_census
 from oracles.methodologies.allometry import Allometry, allometry
-from oracles.methodologies.heights import (
-    HeightForm,
-    HeightModel,
-    chave2014_eq6a,
-    fill,
-    fit,
-    fit_best,
-    measured_heights,
-)
+from oracles.methodologies.heights import HeightModel, fill, model_of
 from oracles.methodologies.methodology import Methodology
 from oracles.methodologies.montecarlo import MeasurementErrors, propagate
 from oracles.methodologies.registry import methodology
 from oracles.methodologies.stocks import Covariate, Stock
-from oracles.quality import Limits, check
+from oracles.quality import Limits, fill_gaps
 from oracles.quality_report import render
 from oracles.reporting import Outcome, Reporter, open_signer, read_settings, reporter_at, to_mapping
 from oracles.sources import fia
 from oracles.sources.census import read_census
-from oracles.sources.csv_trees import Inventory, read_covariate, read_inventory
-from oracles.sources.mqtt import Collector, Journal, read_devices
-from oracles.sources.sensors import read_series
+from oracles.sources.covariates import Anything, covariate_of_raster
+from oracles.sources.csv_trees import (
+    Inventory,
+    read_covariate,
+    read_densities,
+    read_inventory,
+    read_places,
+    with_densities,
+)
+from oracles.sources.http_json import fetch_json, table_of
+from oracles.sources.mqtt import Collector, Journal, Verdict, read_devices
+from oracles.sources.parcels import looks_like_shapes, read_parcel_shapes
+from oracles.sources.raster import zonal_means
+from oracles.sources.sensors import check_all, read_frame_series, read_series, read_stations
+from oracles.sources.tables import write_csv
 from oracles.times import utc_date
 
 BAD_INPUT = 2
+TELL_SECONDS = 30.0
 
 app = typer.Typer(help="监测预言机 · From measured trees to a defensible number.", no_args_is_help=True)
 
@@ -104,6 +111,26 @@ def estimate(
     covariate: Annotated[
         Path | None, typer.Option(help="协变量表，双重抽样 · covariate of the larger sample, for double sampling")
     ] = None,
+    raster: Annotated[
+        Path | None,
+        typer.Option(help="影像 GeoTIFF 作协变量，配 --parcels --plots · raster as the covariate"),
+    ] = None,
+    clouds: Annotated[Path | None, typer.Option(help="云掩膜 GeoTIFF，非零为云 · mask, not zero is cloud")] = None,
+    parcels: Annotated[Path | None, typer.Option(help="小班图 GeoJSON/GeoPackage · parcels as shapes")] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="样地位置 plot_id,longitude,latitude · where the plots are")
+    ] = None,
+    post_strata: Annotated[
+        str | None,
+        typer.Option(help="按协变量事后分层的界限，如 50,120 · limits of classes for post-stratification"),
+    ] = None,
+    laboratory: Annotated[
+        Path | None, typer.Option(help="木材密度化验表 species,wood_density · densities from a laboratory")
+    ] = None,
+    laboratory_signature: Annotated[
+        Path | None, typer.Option(help="实验室对该表的 Ed25519 签名 · the laboratory's signature of it")
+    ] = None,
+    laboratory_key: Annotated[Path | None, typer.Option(help="实验室公钥 · the laboratory's public key")] = None,
     parameters: Annotated[Path | None, typer.Option(help="未核实方法学的参数 TOML · parameters, unverified")] = None,
     allow_unverified: Annotated[
         bool, typer.Option("--allow-unverified", help="允许未核实的方法学 · allow an unverified methodology")
@@ -140,18 +167,26 @@ def estimate(
         if source is Source.CENSUS:
             _estimate_census(trees, strata, equation, explain=explain, as_json=as_json)
             return
+        if methodology_key == vm0047_census.KEY:
+            raise InvalidRequest(
+                f"{methodology_key} 按株普查，请用 --source census", f"{methodology_key} is a census: --source census"
+            )
         rules = methodology(
             methodology_key,
             parameters=None if parameters is None else read_raw(parameters),
             allow_unverified=allow_unverified,
         )
         inventory = read_inventory(read_raw(trees), read_raw(strata))
+        if laboratory is not None:
+            _require_signed(laboratory, laboratory_signature, laboratory_key)
+            densities = read_densities(read_raw(laboratory))
+            inventory = replace(inventory, visits=with_densities(inventory.visits, densities))
         _estimate_csv(
             inventory,
             rules,
             equation,
-            _heights(height_model, inventory, environment),
-            None if covariate is None else read_covariate(read_raw(covariate)),
+            model_of(height_model.value, inventory.visits, environment),
+            _covariate(inventory, covariate, raster, clouds, parcels, plots, post_strata),
             None
             if monte_carlo is None
             else (monte_carlo, seed, MeasurementErrors(dbh_error, height_error, density_error)),
@@ -166,9 +201,15 @@ SettingsOption = Annotated[Path, typer.Option(help="报告者设置 TOML · sett
 @app.command()
 def report(
     settings: SettingsOption,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="只计算，不签名不上链 · computes only, signs and publishes nothing")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="只输出 JSON · JSON only")] = False,
 ) -> None:
     """计算、签名并上链各轮监测结果；重复运行无害 · Computes, signs and publishes every round; harmless to repeat."""
+    if dry_run:
+        _preview(settings, as_json=as_json)
+        return
     with refusals_in_one_line(), _reporter(settings) as reporter:
         outcomes = [reporter.report(one) for one in reporter.settings.rounds]
         if as_json:
@@ -307,8 +348,18 @@ def collect(
     with refusals_in_one_line():
         journal = Journal(evidence, read_devices(read_raw(devices)))
         collector = Collector(journal, host=host, port=port, client_id=client_id, topic=topic, now=time.time)
+        told = [time.monotonic()]
+
+        def tell() -> bool:
+            """Says how it goes every half minute; never a reason to stop."""
+            if time.monotonic() - told[0] >= TELL_SECONDS:
+                told[0] = time.monotonic()
+                kept = journal.verdicts[Verdict.KEPT]
+                typer.echo(f"已收 {kept:,} 帧 · {kept:,} frames kept", err=True)
+            return False
+
         try:
-            collector.run(lambda: False)
+            collector.run(tell)
         except KeyboardInterrupt:
             collector.close()
         finally:
@@ -319,22 +370,135 @@ def collect(
 
 @app.command()
 def quality(
-    readings: Annotated[Path, typer.Option(help="传感器读数 CSV · readings of sensors")],
     out: Annotated[Path, typer.Option(help="HTML 质量报告 · where the page goes")],
     least: Annotated[float, typer.Option(help="物理下限 · physical least")],
     most: Annotated[float, typer.Option(help="物理上限 · physical most")],
     interval: Annotated[int, typer.Option(help="读数间隔秒 · seconds between readings", min=1)],
     resolution: Annotated[float, typer.Option(help="传感器末位 · last digit of the sensor")],
+    readings: Annotated[Path | None, typer.Option(help="传感器读数 CSV · readings of sensors")] = None,
+    frames: Annotated[
+        Path | None, typer.Option(help="签名帧日志，配 --devices --quantity · journal of signed frames")
+    ] = None,
+    devices: Annotated[Path | None, typer.Option(help="设备表 device,key · devices and their keys")] = None,
+    quantity: Annotated[str, typer.Option(help="帧里的哪个量 · which quantity of the frames")] = "value",
+    stations: Annotated[
+        Path | None,
+        typer.Option(help="测站表 device,longitude,latitude,calibrated_until · where devices are registered"),
+    ] = None,
+    fill: Annotated[
+        int, typer.Option(help="直线插补至多几个缺测时刻 · fills gaps of up to so many moments", min=0)
+    ] = 0,
+    filled: Annotated[Path | None, typer.Option(help="可用及插补读数 CSV · usable and filled readings")] = None,
 ) -> None:
     """检查传感器读数，写出可读的质量报告 · Checks readings and writes a page that says what was refused and why."""
     with refusals_in_one_line():
+        if (readings is None) == (frames is None) or (frames is None) != (devices is None):
+            raise InvalidRequest(
+                "--readings 与 --frames+--devices 二选一", "either --readings, or --frames and --devices"
+            )
+        if bool(fill) != (filled is not None):
+            raise InvalidRequest("--fill 与 --filled 要一起用", "--fill and --filled go together")
         limits = Limits(least, most, interval, resolution)
-        series = read_series(read_raw(readings))
-        checked = [check(one, limits, neighbours=[other for other in series if other is not one]) for one in series]
-        out.write_text(render(checked, title=readings.name), encoding="utf-8", newline="\n")
+        source = readings or frames
+        assert source is not None
+        with _busy(source.name):
+            series = (
+                read_series(read_raw(source))
+                if devices is None
+                else read_frame_series(read_raw(source), read_raw(devices), quantity)
+            )
+            checked = check_all(series, limits, {} if stations is None else read_stations(read_raw(stations)))
+        out.write_text(render(checked, title=source.name), encoding="utf-8", newline="\n")
         for one in checked:
             refused = int((~one.usable).sum())
-            typer.echo(f"{one.series.device}: {len(one.series):,} 读数 readings, 拒用 refused {refused:,}")
+            flags = int(one.summary())
+            typer.echo(
+                f"{one.series.device}: {len(one.series):,} 读数 readings, 拒用 refused {refused:,}, qcFlags {flags:#x}"
+            )
+        if filled is not None:
+            rows = []
+            for one in checked:
+                done = fill_gaps(one, limits, most_moments=fill)
+                cells = zip(done.series.times.tolist(), done.series.values.tolist(), done.flags.tolist(), strict=True)
+                rows += [(one.series.device, moment, repr(value), flags) for moment, value, flags in cells]
+            write_csv(filled, ("device", "time", "value", "flags"), rows)
+            typer.echo(f"已写 {len(rows):,} 个可用读数 · {len(rows):,} usable readings in {filled}")
+        typer.echo(f"请打开 {out} 看被拒的读数及原因 · open {out} to see what was refused and why")
+
+
+@app.command()
+def zonal(
+    raster: Annotated[Path, typer.Option(help="影像 GeoTIFF（生物量、NDVI 等）· biomass, NDVI or other raster")],
+    parcels: Annotated[Path, typer.Option(help="小班图 GeoJSON/GeoPackage · parcels as shapes")],
+    out: Annotated[Path, typer.Option(help="结果 CSV · where the table goes")],
+    clouds: Annotated[Path | None, typer.Option(help="云掩膜 GeoTIFF，非零为云 · mask, not zero is cloud")] = None,
+    cloud_share: Annotated[
+        float, typer.Option(help="云量上限，超过则标注 · more under clouds than this is flagged", min=0.0, max=1.0)
+    ] = CLOUD_SHARE,
+) -> None:
+    """各小班的影像均值、无数据与云量份额 · The mean of a raster over each parcel, what lacks data, what is cloudy."""
+    with refusals_in_one_line():
+        raw = read_raw(parcels)
+        if not looks_like_shapes(raw):
+            raise InvalidRequest(f"{parcels.name} 不是小班图", f"{parcels.name} holds no shapes")
+        shapes = read_parcel_shapes(raw, strata=Anything(), holders=Anything())
+        with _busy(f"{len(shapes):,} 个小班 parcels"):
+            zones = zonal_means(read_raw(raster), shapes, clouds=None if clouds is None else read_raw(clouds))
+        policy = Policy(cloud_share=cloud_share)
+        rows = []
+        for shape, zone in zip(shapes, zones, strict=True):
+            flags = [FLAG_NAME[finding.flag] for finding in of_zones(raster.name, [zone], policy)]
+            mean = "" if zone.mean is None else f"{zone.mean:.10g}"
+            shares = (f"{zone.pixels:.6g}", f"{zone.nodata_share:.6f}", f"{zone.cloud_share:.6f}", " ".join(flags))
+            rows.append((zone.parcel, shape.parcel.stratum, mean, *shares))
+        write_csv(out, ("parcel_id", "stratum", "mean", "pixels", "nodata_share", "cloud_share", "flags"), rows)
+        typer.echo(f"{len(zones):,} 个小班写入 {out} · {len(zones):,} parcels written")
+        for finding in of_zones(raster.name, zones, policy):
+            typer.echo(str(finding))
+        typer.echo(
+            "下一步：estimate --raster 作协变量，或在报告设置里用 raster_first、raster_second 交叉核对"
+            " · next: estimate --raster, or raster_first and raster_second in a reporter's settings"
+        )
+
+
+@app.command()
+def laboratory(
+    report: Annotated[Path, typer.Option(help="化验报告 · the laboratory's report")],
+    signature: Annotated[Path, typer.Option(help="Ed25519 签名，64 字节或十六进制 · signature, 64 bytes or hex")],
+    key: Annotated[Path, typer.Option(help="实验室公钥，32 字节或十六进制 · public key, 32 bytes or hex")],
+) -> None:
+    """核对化验报告的签名 · Checks that a laboratory signed exactly this report."""
+    with refusals_in_one_line():
+        _require_signed(report, signature, key)
+        typer.echo(f"签名有效 · the laboratory has signed {report.name}")
+
+
+@app.command()
+def fetch(
+    url: Annotated[str, typer.Argument(help="返回 JSON 的地址 · where the JSON is")],
+    out: Annotated[Path, typer.Option(help="原始字节存到哪里，作为证据 · where the bytes go, as evidence")],
+    rows: Annotated[str, typer.Option(help="记录在哪个字段，如 data.items · which field holds the records")] = "",
+    column: Annotated[
+        list[str] | None, typer.Option(help="列名=字段，可重复，如 dbh_cm=tree.dbh · column=field, repeatable")
+    ] = None,
+    table: Annotated[Path | None, typer.Option(help="转成的 CSV · the CSV made of the records")] = None,
+    timeout: Annotated[float, typer.Option(help="每次等待秒数 · seconds to wait each time", min=0.1)] = 30.0,
+) -> None:
+    """从 HTTP 服务取 JSON，忙时重试 · Fetches JSON from a service, patiently, as evidence and as a table."""
+    with refusals_in_one_line():
+        if (table is not None) != bool(column):
+            raise InvalidRequest("--table 与 --column 要一起用", "--table and --column go together")
+        with _busy(url), httpx.Client(timeout=timeout, follow_redirects=False) as client:
+            raw, content = fetch_json(url, name=out.name, client=client)
+        made = None if table is None else table_of(raw.name, content, rows, column or [])
+        out.write_bytes(raw.content)
+        typer.echo(f"{out} {len(raw.content):,} bytes, sha256 {raw.sha256.hex()}")
+        if table is not None and made is not None:
+            write_csv(table, *made)
+            typer.echo(f"{table}: {len(made[1]):,} 行 rows; 可用作其他命令的输入 · ready for the other commands")
+
+
+FLAG_NAME = {flag: name for name, flag in FLAGS_BY_NAME.items()}
 
 
 def _bytes32(text: str) -> bytes:
@@ -362,6 +526,8 @@ def _tell(outcome: Outcome) -> None:
         f"{outcome.feed} 0x{outcome.round_id.hex()[:16]}… {done}: {outcome.result.value:,} (seq {outcome.seq}),"
         f" digest 0x{outcome.result.digest.hex()}"
     )
+    for finding in outcome.result.findings:
+        typer.echo(f"  {finding}")
 
 
 @contextmanager
@@ -374,18 +540,106 @@ def refusals_in_one_line() -> Iterator[None]:
         raise typer.Exit(BAD_INPUT) from refusal
 
 
-def _heights(choice: HeightChoice, inventory: Inventory, environment: float | None) -> HeightModel | None:
-    if choice is HeightChoice.NONE:
-        return None
-    if choice is HeightChoice.CHAVE_2014_EQ6A:
-        if environment is None or not math.isfinite(environment):
+def _covariate(
+    inventory: Inventory,
+    table: Path | None,
+    raster: Path | None,
+    clouds: Path | None,
+    parcels: Path | None,
+    plots: Path | None,
+    post_strata: str | None,
+) -> Covariate | None:
+    """The covariate from a table or from a raster; with limits, for post-stratification."""
+    if table is not None and raster is not None:
+        raise InvalidRequest("--covariate 与 --raster 二选一", "--covariate and --raster are one or the other")
+    if raster is None and (clouds is not None or parcels is not None or plots is not None):
+        raise InvalidRequest(
+            "--clouds、--parcels、--plots 要配 --raster", "--clouds, --parcels and --plots go with --raster"
+        )
+    limits = _limits(post_strata)
+    if table is not None:
+        return replace(read_covariate(read_raw(table)), limits=limits)
+    if raster is None:
+        if limits:
             raise InvalidRequest(
-                f"--height-model {choice.value} 需要 --environment",
-                f"--height-model {choice.value} needs --environment",
+                "--post-strata 需要 --covariate 或 --raster", "--post-strata needs --covariate or --raster"
             )
-        return chave2014_eq6a(environment)
-    measured = measured_heights(inventory.visits)
-    return fit_best(*measured) if choice is HeightChoice.BEST else fit(HeightForm(choice.value), *measured)
+        return None
+    if parcels is None or plots is None:
+        raise InvalidRequest("--raster 需要 --parcels 和 --plots", "--raster needs --parcels and --plots")
+    strata = {stratum.name for stratum in inventory.strata}
+    shapes = read_parcel_shapes(read_raw(parcels), strata=strata, holders=Anything())
+    mask = None if clouds is None else read_raw(clouds)
+    with _busy("影像 · raster"):
+        found = covariate_of_raster(
+            read_raw(raster), shapes, inventory.visits, read_places(read_raw(plots)), clouds=mask
+        )
+    refusal = Policy().refusal(of_zones(raster.name, found.parcels, Policy()))
+    if refusal is not None:
+        typer.echo(refusal, err=True)
+    return replace(found.covariate, limits=limits)
+
+
+def _limits(text: str | None) -> tuple[float, ...]:
+    """Limits of classes, ascending: `50,120`."""
+    if text is None:
+        return ()
+    try:
+        limits = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        limits = ()
+    if not limits or not all(map(math.isfinite, limits)) or list(limits) != sorted(set(limits)):
+        raise InvalidRequest(f"界限应递增，如 50,120：{text}", f"limits must ascend, such as 50,120: {text}")
+    return limits
+
+
+def _require_signed(report: Path, signature: Path | None, key: Path | None) -> None:
+    found = of_laboratory(
+        read_raw(report),
+        None if signature is None else read_raw(signature),
+        None if key is None else read_raw(key),
+    )
+    if (refusal := Policy().refusal(found)) is not None:
+        zh, _, en = refusal.partition(" · ")
+        raise InvalidRequest(zh, en)
+
+
+def _preview(path: Path, *, as_json: bool) -> None:
+    """Computes every round of the settings, without a key and without a chain."""
+    with refusals_in_one_line():
+        rows = []
+        for one in read_settings(path).rounds:
+            with _busy(f"{one.feed} {one.kind}"):
+                result, _ = run(make_job(one.kind, one.settings, one.paths))
+            rows.append(
+                {
+                    "feed": one.feed,
+                    "kind": one.kind,
+                    "result": result.to_mapping(),
+                    "digest": f"0x{result.digest.hex()}",
+                    "findings": [str(finding) for finding in result.findings],
+                    "refusal": result.refusal,
+                }
+            )
+            if as_json:
+                continue
+            typer.echo(f"{one.feed} {one.kind} {result.subject}: {result.value:,}, qcFlags {result.qc_flags:#x}")
+            for finding in result.findings:
+                typer.echo(f"  {finding}")
+            typer.echo(f"  {result.refusal or '可以报告：去掉 --dry-run · it can be reported: leave out --dry-run'}")
+        if as_json:
+            _print_json(rows)
+
+
+@contextmanager
+def _busy(what: str) -> Iterator[None]:
+    """Shows a person that work is going on; a machine sees nothing."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(f"正在计算 {what} · working"):
+        yield
 
 
 def _estimate_fia(path: Path | None, year: int | None, *, as_json: bool) -> None:

@@ -2,20 +2,47 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from oracles.errors import Contradiction, NothingMeasured, UnknownReference
+from oracles.errors import Contradiction, InvalidRequest, NothingMeasured, UnknownReference
 from oracles.evidence import RawFile, read_raw
-from oracles.methodologies import ar_tool14
-from oracles.methodologies.allometry import Allometry, above_ground_t_per_hectare, allometry
-from oracles.methodologies.stocks import CO2_PER_CARBON
-from oracles.periods import Monitoring, PlotChange, VisitFigure, assemble, basal_area_cross_check
-from oracles.readings import SQUARE_METRES_PER_HECTARE, Parcel, PlotVisit, Tenure
+from oracles.findings import (
+    Finding,
+    Policy,
+    of_growth,
+    of_laboratory,
+    of_plots,
+    of_zones,
+    read_policy,
+)
+from oracles.methodologies import ar_tool14, registry, vm0047_census
+from oracles.methodologies.allometry import (
+    ENVIRONMENTAL,
+    KILOGRAMS_PER_TONNE,
+    Allometry,
+    above_ground_t_per_hectare,
+    allometry,
+)
+from oracles.methodologies.heights import NO_HEIGHTS, fill, model_of
+from oracles.methodologies.stocks import CO2_PER_CARBON, Z_TWO_SIDED_90, StockRules, height_error_of_change
+from oracles.periods import Monitoring, PlotChange, VisitFigure, assemble, basal_area_cross_check, conclude
+from oracles.readings import SQUARE_METRES_PER_HECTARE, Holder, Parcel, PlotVisit, Stratum
 from oracles.sources import fia
-from oracles.sources.csv_trees import Inventory, read_canopy, read_holders, read_inventory, read_parcels, read_tenures
-from oracles.sources.parcels import looks_like_shapes, read_parcel_shapes
+from oracles.sources.census import read_census
+from oracles.sources.csv_trees import (
+    Inventory,
+    read_canopy,
+    read_densities,
+    read_holders,
+    read_inventory,
+    read_parcels,
+    read_tenures,
+    with_densities,
+)
+from oracles.sources.parcels import ParcelShape, looks_like_shapes, read_parcel_shapes
+from oracles.sources.raster import zonal_means
 from oracles.sources.synthetic import Land, name_holders, share_out
 from oracles.times import utc_date, utc_seconds
 
@@ -34,15 +61,52 @@ def monitor_csv(
     period_end: int,
     canopy: Path | None = None,
     tenures: Path | None = None,
+    raster_first: Path | None = None,
+    raster_second: Path | None = None,
+    clouds_first: Path | None = None,
+    clouds_second: Path | None = None,
+    equations: Path | None = None,
+    parameters: Path | None = None,
+    laboratory: Path | None = None,
+    laboratory_signature: Path | None = None,
+    laboratory_key: Path | None = None,
+    policy: Path | None = None,
     leakage_kg: int = 0,
+    methodology: str = ar_tool14.METHODOLOGY.key,
     equation: str = "chave2014-eq4",
+    heights: str = NO_HEIGHTS,
+    environment: str = "",
+    allow_unverified: int = 0,
 ) -> Monitoring:
     """The change between two visits to the same plots, in the plain CSV format, shared by parcels and holders.
 
-    The cross-check is a canopy index of every parcel at both dates if `canopy` is given, else basal area growth.
-    `parcels` is a table, or shapes in GeoJSON or GeoPackage. `tenures` says who held which share of a parcel from when
-    to when; a parcel that it does not name belongs to its holder alone.
+    The cross-check is a canopy index of every parcel at both dates if there is one, as a table (`canopy`) or as two
+    rasters, else basal area growth. `parcels` is a table, or shapes in GeoJSON or GeoPackage, which rasters need.
+    `tenures` says who held which share of a parcel from when to when; a parcel that it does not name belongs to its
+    holder alone.
+
+    Args:
+        methodology: Under `vm0047-census` the trees are sampled planting units, and the strata their groups.
+        equation: A biomass equation; `file` takes it from `equations`, `chave2014-eq7` needs `environment`.
+        heights: The model that fills in heights nobody measured, fitted to those of both visits together: one curve,
+            so that two fits cannot make trees grow.
+        laboratory: Wood densities by species, for trees without; signed by the laboratory that has the key.
+        policy: Which quality flags refuse the report.
     """
+    given = {
+        "canopy": canopy,
+        "clouds_first": clouds_first,
+        "clouds_second": clouds_second,
+        "equations": equations,
+        "laboratory": laboratory,
+        "laboratory_key": laboratory_key,
+        "laboratory_signature": laboratory_signature,
+        "parameters": parameters,
+        "policy": policy,
+        "raster_first": raster_first,
+        "raster_second": raster_second,
+        "tenures": tenures,
+    }
     raws = {
         role: read_raw(path, role=role)
         for role, path in {
@@ -51,30 +115,90 @@ def monitor_csv(
             "strata": strata,
             "parcels": parcels,
             "holders": holders,
+            **{role: path for role, path in given.items() if path is not None},
         }.items()
     }
-    before = read_inventory(raws["first"], raws["strata"])
-    after = read_inventory(raws["second"], raws["strata"])
+    _refuse_half_given(raws)
+    rules = Policy() if policy is None else read_policy(raws["policy"])
+    stress = _environment(environment)
+    biomass = allometry(
+        equation,
+        environment=stress if equation == ENVIRONMENTAL else None,
+        equations=raws.get("equations"),
+    )
     owners = read_holders(raws["holders"])
+    findings: list[Finding] = []
+    densities: dict[str, float] = {}
+    if laboratory is not None:
+        densities = read_densities(raws["laboratory"])
+        findings += of_laboratory(raws["laboratory"], raws.get("laboratory_signature"), raws.get("laboratory_key"))
+    if methodology == vm0047_census.KEY:
+        for role in ("canopy", "raster_first", "parameters", "laboratory"):
+            if role in raws:
+                raise InvalidRequest(f"{methodology} 不用 {role}", f"{methodology} has no {role}")
+        if heights != NO_HEIGHTS or allow_unverified:
+            raise InvalidRequest(f"{methodology} 不推算树高", f"{methodology} fills in no heights")
+        return _monitor_census(
+            raws,
+            biomass,
+            owners,
+            subject=subject,
+            period_start=period_start,
+            period_end=period_end,
+            leakage_kg=leakage_kg,
+            policy=rules,
+        )
+    method = registry.methodology(
+        methodology, parameters=raws.get("parameters"), allow_unverified=bool(allow_unverified)
+    )
+    before, after = (read_inventory(raws[visit], raws["strata"]) for visit in ("first", "second"))
+    before, after = (replace(one, visits=with_densities(one.visits, densities)) for one in (before, after))
+    model = model_of(heights, (*before.visits, *after.visits), stress)
+    if model is not None:
+        before, after = (replace(one, visits=fill(one.visits, model)) for one in (before, after))
+    for one in (before, after):
+        findings += of_plots(one.file, one.visits, twins=one.twins)
+    findings += of_growth(after.file, before.visits, after.visits)
+
     names = {stratum.name for stratum in before.strata}
+    shapes: tuple[ParcelShape, ...] = ()
     if looks_like_shapes(raws["parcels"]):
         shapes = read_parcel_shapes(raws["parcels"], strata=names, holders=owners)
         land = tuple(shape.parcel for shape in shapes)
     else:
         land = read_parcels(raws["parcels"], strata=names, holders=owners)
-    held: tuple[Tenure, ...] = ()
-    if tenures is not None:
-        raws["tenures"] = read_raw(tenures, role="tenures")
-        held = read_tenures(raws["tenures"], holders=owners)
-    _check_land(before, land, raws["parcels"].name)
-    plots = _csv_plots(before, after, equation, start=utc_date(period_start), end=utc_date(period_end - 1))
+    held = read_tenures(raws["tenures"], holders=owners) if "tenures" in raws else ()
+    _check_land(before.strata, land, raws["parcels"].name)
+    plots = _csv_plots(before, after, biomass, method.rules, start=utc_date(period_start), end=utc_date(period_end - 1))
     areas = {stratum.name: stratum.area_hectares for stratum in before.strata}
 
-    if canopy is None:
-        cross_check, cross_note = basal_area_cross_check(plots, areas)
+    if raster_first is not None:
+        index, found = _raster_index(raws, shapes, rules)
+        findings += found
+        cross_check, cross_note = _canopy_cross_check(plots, areas, land, raws["raster_first"].name, index)
+    elif canopy is not None:
+        index = dict(read_canopy(raws["canopy"]))
+        cross_check, cross_note = _canopy_cross_check(plots, areas, land, raws["canopy"].name, index)
     else:
-        raws["canopy"] = read_raw(canopy, role="canopy")
-        cross_check, cross_note = _canopy_cross_check(plots, areas, land, raws["canopy"])
+        cross_check, cross_note = basal_area_cross_check(plots, areas)
+    choices = {"biomass": biomass.key, "plots": "re-measured"}
+    notes = [
+        f"样地两次实测：{before.trees} 株与 {after.trees} 株 · the same plots at two visits: trees tallied",
+        f"逐格相同而各算一株的行：{before.twins} 与 {after.twins}"
+        " · rows alike in every cell, each taken for a tree of its own",
+        f"{method.key} {method.version}：单株生物量 {biomass.key.partition('@')[0]}，根茎比按样地"
+        " · biomass of a tree by this equation, root-shoot ratio by plot",
+        cross_note,
+    ]
+    height_half_width = 0.0
+    if model is not None:
+        choices["heights"] = f"{heights}, both visits" + (f", E = {environment}" if environment else "")
+        notes.append(f"树高模型 {model.describe()} · heights that nobody measured are those of this model")
+        height_half_width = Z_TWO_SIDED_90 * height_error_of_change(
+            method.rules, before.visits, after.visits, before.strata, biomass, model
+        )
+    if densities:
+        choices["wood_density"] = "laboratory"
     return assemble(
         subject=subject,
         period_start=period_start,
@@ -86,16 +210,102 @@ def monitor_csv(
         leakage_kg=leakage_kg,
         cross_check_tco2e=cross_check,
         evidence=tuple(raws.values()),
-        methodology_digest=ar_tool14.METHODOLOGY.digest(biomass=equation, plots="re-measured"),
-        notes=(
-            f"样地两次实测：{before.trees} 株与 {after.trees} 株 · the same plots at two visits: trees tallied",
-            f"逐格相同而各算一株的行：{before.twins} 与 {after.twins}"
-            " · rows alike in every cell, each taken for a tree of its own",
-            f"单株生物量 {equation}，根茎比按样地 · biomass of a tree by {equation}, root-shoot ratio by plot",
-            cross_note,
-        ),
+        methodology=method,
+        methodology_digest=method.digest(**choices),
+        notes=tuple(notes),
+        height_half_width=height_half_width,
+        findings=findings,
+        policy=rules,
         tenures=held,
         tenures_source=raws["tenures"].name if held else "",
+    )
+
+
+def _refuse_half_given(raws: Mapping[str, RawFile]) -> None:
+    """Files that come in pairs, and files that mean one thing twice."""
+    for one, other in (
+        ("raster_first", "raster_second"),
+        ("raster_second", "raster_first"),
+        ("clouds_first", "raster_first"),
+        ("clouds_second", "raster_second"),
+        ("laboratory_signature", "laboratory"),
+        ("laboratory_key", "laboratory"),
+    ):
+        if one in raws and other not in raws:
+            raise InvalidRequest(f"给了 {one} 就要给 {other}", f"{one} needs {other}")
+    if "canopy" in raws and "raster_first" in raws:
+        raise InvalidRequest("canopy 与 raster 二选一", "canopy and rasters are one or the other")
+
+
+def _environment(text: str) -> float | None:
+    """The environmental stress E of a place, which settings carry as text so that it is exact."""
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InvalidRequest(f"环境胁迫指数不是数字：{text}", f"the environmental stress is no number: {text}")
+    return value
+
+
+def _monitor_census(
+    raws: Mapping[str, RawFile],
+    biomass: Allometry,
+    owners: Mapping[str, Holder],
+    *,
+    subject: str,
+    period_start: int,
+    period_end: int,
+    leakage_kg: int,
+    policy: Policy,
+) -> Monitoring:
+    """VM0047 by census: the sample of planting units at two dates, parcels sharing by the change of their group.
+
+    The two samples are taken for independent ones, which their half-widths are added as: that of the same units
+    measured again would be smaller. A parcel's stratum is its group; credits are whole tonnes.
+    """
+    first, second = (read_census(raws[visit], raws["strata"], biomass) for visit in ("first", "second"))
+    names = {group.name for group in first}
+    if looks_like_shapes(raws["parcels"]):
+        shapes = read_parcel_shapes(raws["parcels"], strata=names, holders=owners)
+        land = tuple(shape.parcel for shape in shapes)
+    else:
+        land = read_parcels(raws["parcels"], strata=names, holders=owners)
+    held = read_tenures(raws["tenures"], holders=owners) if "tenures" in raws else ()
+    hectares = {
+        name: sum(parcel.area_m2 for parcel in land if parcel.stratum == name) / SQUARE_METRES_PER_HECTARE
+        for name in names
+    }
+    if empty := sorted(name for name, area in hectares.items() if not area):
+        raise UnknownReference(
+            "这个分组没有小班", "a group without parcels", file=raws["strata"].name, column="group", value=empty[0]
+        )
+    return conclude(
+        subject=subject,
+        period_start=period_start,
+        period_end=period_end,
+        estimate=vm0047_census.change(first, second, hectares),
+        plots=(),
+        parcels=land,
+        holders=owners,
+        leakage_kg=leakage_kg,
+        cross_check_tco2e=None,
+        evidence=tuple(raws.values()),
+        methodology=vm0047_census.KEY,
+        remaining=lambda u: 1 - vm0047_census.deduction(u),
+        deduction="VM0047: half-width beyond 10 % is deducted",
+        methodology_digest=vm0047_census.digest(biomass=biomass.key, change="independent surveys"),
+        notes=(
+            f"普查：{sum(len(group.sampled_kg) for group in first)} 与 {sum(len(group.sampled_kg) for group in second)}"
+            " 株抽样 · a census of planting units, sampled at both dates",
+        ),
+        findings=(),
+        policy=policy,
+        tenures=held,
+        tenures_source=raws["tenures"].name if held else "",
+        whole_kg=KILOGRAMS_PER_TONNE,
     )
 
 
@@ -151,6 +361,7 @@ def monitor_fia(
         leakage_kg=leakage_kg,
         cross_check_tco2e=cross_check,
         evidence=inventory.files,
+        methodology=ar_tool14.METHODOLOGY,
         methodology_digest=ar_tool14.METHODOLOGY.digest(biomass="fia-carbon-ag-bg", plots="re-measured"),
         notes=(
             f"后一次调查在 {first_year}–{last_year} 年、两次都是森林的复测共 {len(pairs)} 对，"
@@ -171,9 +382,10 @@ def monitor_fia(
 # --- Plain CSV ------------------------------------------------------------------------------------
 
 
-def _csv_plots(before: Inventory, after: Inventory, equation: str, *, start: date, end: date) -> tuple[PlotChange, ...]:
+def _csv_plots(
+    before: Inventory, after: Inventory, biomass: Allometry, rules: StockRules, *, start: date, end: date
+) -> tuple[PlotChange, ...]:
     """The plots of both campaigns, which must be the same plots on the same ground."""
-    biomass = allometry(equation)
     later = {visit.plot: visit for visit in after.visits}
     earlier = {visit.plot: visit for visit in before.visits}
     for names, others, file in ((earlier, later, after.file), (later, earlier, before.file)):
@@ -202,24 +414,24 @@ def _csv_plots(before: Inventory, after: Inventory, equation: str, *, start: dat
                     column=column,
                     value=str(other),
                 )
-        pair = (_csv_figure(first, biomass, on=start), _csv_figure(second, biomass, on=end))
+        pair = (_csv_figure(first, biomass, rules, on=start), _csv_figure(second, biomass, rules, on=end))
         changes.append(PlotChange(name, first.stratum, 1.0, (pair,)))
     return tuple(changes)
 
 
-def _csv_figure(visit: PlotVisit, biomass: Allometry, *, on: date) -> VisitFigure:
+def _csv_figure(visit: PlotVisit, biomass: Allometry, rules: StockRules, *, on: date) -> VisitFigure:
     return VisitFigure(
         source=visit.source,
         on=on,
         trees=len(visit.trees),
-        tco2e_per_hectare=ar_tool14.tco2e_per_hectare(above_ground_t_per_hectare(visit, biomass)),
+        tco2e_per_hectare=rules.tco2e_per_hectare(above_ground_t_per_hectare(visit, biomass)),
         basal_area_m2_per_hectare=visit.basal_area_m2_per_hectare,
     )
 
 
-def _check_land(inventory: Inventory, land: Sequence[Parcel], file: str) -> None:
+def _check_land(strata: Sequence[Stratum], land: Sequence[Parcel], file: str) -> None:
     """The parcels of a stratum are all of its area, but for the last square metre of each, lost to rounding."""
-    for stratum in inventory.strata:
+    for stratum in strata:
         areas = [parcel.area_m2 for parcel in land if parcel.stratum == stratum.name]
         if abs(sum(areas) - stratum.area_m2) > max(len(areas), 1):
             listed, known = f"{sum(areas):,} m²", f"{float(stratum.area_m2):,.0f} m²"
@@ -232,15 +444,39 @@ def _check_land(inventory: Inventory, land: Sequence[Parcel], file: str) -> None
             )
 
 
+def _raster_index(
+    raws: Mapping[str, RawFile], shapes: Sequence[ParcelShape], policy: Policy
+) -> tuple[dict[str, tuple[float, float] | None], list[Finding]]:
+    """The mean of each parcel in the images of both dates; None where one of them shows nothing of it."""
+    if not shapes:
+        raise InvalidRequest(
+            "影像需要小班图（GeoJSON 或 GeoPackage）", "rasters need parcels as shapes, GeoJSON or GeoPackage"
+        )
+    findings: list[Finding] = []
+    images = []
+    for visit in ("first", "second"):
+        raster = raws[f"raster_{visit}"]
+        zones = zonal_means(raster, shapes, clouds=raws.get(f"clouds_{visit}"))
+        findings += of_zones(raster.name, zones, policy)
+        images.append(zones)
+    index: dict[str, tuple[float, float] | None] = {}
+    for first, second in zip(*images, strict=True):
+        index[first.parcel] = None if first.mean is None or second.mean is None else (first.mean, second.mean)
+    return index, findings
+
+
 def _canopy_cross_check(
-    plots: Sequence[PlotChange], areas: Mapping[str, float], land: Sequence[Parcel], raw: RawFile
+    plots: Sequence[PlotChange],
+    areas: Mapping[str, float],
+    land: Sequence[Parcel],
+    source: str,
+    index: Mapping[str, tuple[float, float] | None],
 ) -> tuple[float, str]:
     """The change in tCO2e that a canopy index of every parcel suggests: a stratum's first stock × growth of its index.
 
-    It uses no tree of the second visit. Where the index is itself generated, it is a stand-in, and the file's folder
-    says so.
+    It uses no tree of the second visit. Parcels that the images do not show count at neither date. Where the index is
+    itself generated, it is a stand-in, and the file's folder says so.
     """
-    index = read_canopy(raw)
     stocks: dict[str, list[float]] = {name: [] for name in areas}
     for plot in plots:
         stocks[plot.stratum].extend(first.tco2e_per_hectare for first, _ in plot.pairs)
@@ -250,17 +486,17 @@ def _canopy_cross_check(
             raise UnknownReference(
                 f"冠层指数表里没有小班 {parcel.id}",
                 f"parcel {parcel.id} has no canopy index",
-                file=raw.name,
+                file=source,
                 column="parcel_id",
                 value=parcel.id,
             )
-        for visit, value in enumerate(index[parcel.id]):
+        for visit, value in enumerate(index[parcel.id] or ()):
             totals[parcel.stratum][visit] += parcel.area_m2 * value
     change = 0.0
     for name, (first, second) in totals.items():
-        if first == 0:
+        if first <= 0:
             raise NothingMeasured(
-                f"分层“{name}”首期冠层指数为零", f"the first canopy index of stratum “{name}” is zero"
+                f"分层“{name}”首期冠层指数为零或负", f"the first canopy index of stratum “{name}” is not above zero"
             )
         change += areas[name] * math.fsum(stocks[name]) / len(stocks[name]) * (second / first - 1)
     return change, (

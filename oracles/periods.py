@@ -6,14 +6,15 @@ number and adds up.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from oracles.errors import InvalidMonitoring, InvalidRequest, NothingMeasured
 from oracles.evidence import RawFile, evidence_root
-from oracles.methodologies import ar_tool14
-from oracles.methodologies.ar_tool14 import Counted
+from oracles.findings import Finding, Policy, flags_of
+from oracles.methodologies.methodology import Methodology
 from oracles.methodologies.sampling import Estimate, Observation, StratumMean, StratumSample, stratified_mean
+from oracles.methodologies.stocks import Change
 from oracles.readings import SQUARE_METRES_PER_HECTARE, Holder, Parcel, Tenure
 from oracles.registers import (
     MICROGRAMS_PER_KILOGRAM,
@@ -102,9 +103,10 @@ class Monitoring:
     """The result of one monitoring period. Times are UTC seconds; the period is half-open.
 
     `credited_kg` is the discounted change less leakage, rounded down. `uncertainty_kg` is the half-width of the 90 %
-    interval of the undiscounted change, rounded up. `cross_check_kg` is an independent figure for `credited_kg`, a
-    stand-in for remote sensing: `explain()` says what it was computed from. `refusal` says why nothing may be issued;
-    then nothing is credited and there are no holders.
+    interval of the undiscounted change, rounded up. `cross_check_kg` is an independent figure for `credited_kg`, from
+    remote sensing or a stand-in for it: `explain()` says what it was computed from; where nothing independent was
+    measured, `is_cross_checked` is false. `refusal` says why nothing may be issued; then nothing is credited and there
+    are no holders. `findings` are what the quality checks found; `qc_flags` of the report are their bits.
     """
 
     subject: str
@@ -112,7 +114,7 @@ class Monitoring:
     period_end: int
     observed_at: int
     estimate: Estimate
-    change: Counted
+    change: Change
     leakage_kg: int
     strata: tuple[StratumChange, ...]
     plots: tuple[PlotChange, ...] = field(repr=False)
@@ -128,6 +130,14 @@ class Monitoring:
     methodology_digest: bytes
     refusal: str | None
     notes: tuple[str, ...] = field(repr=False)
+    deduction: str
+    findings: tuple[Finding, ...] = ()
+    is_cross_checked: bool = True
+
+    @property
+    def qc_flags(self) -> int:
+        """The bits that stand in the report."""
+        return flags_of(self.findings)
 
     def __post_init__(self) -> None:
         if not self.period_start < self.period_end <= self.observed_at:
@@ -187,12 +197,13 @@ class Monitoring:
             f" · mean change of {estimate.plots} plots over all strata",
             f"t({estimate.degrees_of_freedom}) = {estimate.t:.4f}，90 % 半宽 {estimate.half_width:.4f} tCO2e/ha，"
             f"u = {u:.2f} % · half-width of the 90 % interval, and relative to the change",
-            f"减去半宽的 {100 * change.discount:.0f} %：{change.undiscounted:,.1f} → {change.discounted:,.1f} tCO2e"
-            f" · {100 * change.discount:.0f} % of the half-width is subtracted",
+            f"× {change.factor:.6f}：{change.undiscounted:,.1f} → {change.discounted:,.1f} tCO2e（{self.deduction}）"
+            f" · {100 * (1 - change.factor):.4g} % is deducted",
             f"计入 {self.credited_kg:,} kg，已扣泄漏 {self.leakage_kg:,} kg · credited, rounded down, less leakage",
             f"不确定度 {self.uncertainty_kg:,} kg，交叉核对 {self.cross_check_kg:,} kg · uncertainty, cross-check",
             f"{len(self.parcels)} 个小班，{len(self.holders)} 位持有人 · parcels and the holders who share in them",
         ]
+        lines += [str(finding) for finding in self.findings]
         if self.refusal is not None:
             lines.append(self.refusal)
         return tuple(lines)
@@ -217,21 +228,80 @@ def assemble(
     parcels: Sequence[Parcel],
     holders: Mapping[str, Holder],
     leakage_kg: int,
-    cross_check_tco2e: float,
+    cross_check_tco2e: float | None,
     evidence: tuple[RawFile, ...],
+    methodology: Methodology,
     methodology_digest: bytes,
     notes: tuple[str, ...],
+    height_half_width: float = 0.0,
+    findings: Sequence[Finding] = (),
+    policy: Policy | None = None,
     tenures: Sequence[Tenure] = (),
     tenures_source: str = "",
 ) -> Monitoring:
-    """Estimates, discounts, decides whether anything may be issued, and divides it."""
+    """Estimates, discounts, decides whether anything may be issued, and divides it.
+
+    `height_half_width`, in tCO2e per hectare, is what heights that nobody measured add to the half-width.
+    """
+    estimate = stratified(plots, areas, lambda plot: plot.change_tco2e_per_hectare)
+    estimate = replace(estimate, half_width=math.hypot(estimate.half_width, height_half_width))
+    return conclude(
+        subject=subject,
+        period_start=period_start,
+        period_end=period_end,
+        estimate=estimate,
+        plots=plots,
+        parcels=parcels,
+        holders=holders,
+        leakage_kg=leakage_kg,
+        cross_check_tco2e=cross_check_tco2e,
+        evidence=evidence,
+        methodology=methodology.key,
+        remaining=methodology.rules.remaining,
+        deduction=methodology.rules.deduction,
+        methodology_digest=methodology_digest,
+        notes=notes,
+        findings=findings,
+        policy=policy,
+        tenures=tenures,
+        tenures_source=tenures_source,
+    )
+
+
+def conclude(
+    *,
+    subject: str,
+    period_start: int,
+    period_end: int,
+    estimate: Estimate,
+    plots: tuple[PlotChange, ...],
+    parcels: Sequence[Parcel],
+    holders: Mapping[str, Holder],
+    leakage_kg: int,
+    cross_check_tco2e: float | None,
+    evidence: tuple[RawFile, ...],
+    methodology: str,
+    remaining: Callable[[float], float],
+    deduction: str,
+    methodology_digest: bytes,
+    notes: tuple[str, ...],
+    findings: Sequence[Finding],
+    policy: Policy | None,
+    tenures: Sequence[Tenure] = (),
+    tenures_source: str = "",
+    whole_kg: int = 1,
+) -> Monitoring:
+    """From an estimated change, however it was estimated, to whole kilograms and their holders.
+
+    `whole_kg` is the smallest quantity that the methodology credits: 1,000 where it is a tonne.
+    """
     if leakage_kg < 0:
         raise InvalidRequest("泄漏不能为负", "leakage cannot be negative")
-    estimate = stratified(plots, areas, lambda plot: plot.change_tco2e_per_hectare)
-    change = Counted(estimate.total, estimate.half_width_fraction)
+    change = Change(estimate.total, estimate.half_width_fraction, remaining(estimate.half_width_fraction))
     remaining_kg = math.floor(change.discounted * KILOGRAMS_PER_TONNE) - leakage_kg
+    remaining_kg -= remaining_kg % whole_kg
     strata = tuple(_stratum_change(stratum, change.factor) for stratum in estimate.strata)
-    refusal = _refusal(change, remaining_kg, strata)
+    refusal = (policy or Policy()).refusal(findings) or _refusal(change, remaining_kg, strata)
     credited_kg = 0 if refusal else remaining_kg
     credits = divide(credited_kg, parcels, {stratum.stratum: stratum.rate_micrograms_per_m2 for stratum in strata})
     shares = share_by_tenure(credits, tenures, period_start=period_start, period_end=period_end, source=tenures_source)
@@ -248,21 +318,24 @@ def assemble(
         credited_kg=credited_kg,
         uncertainty_kg=math.ceil(estimate.half_width * estimate.area_hectares * KILOGRAMS_PER_TONNE),
         cross_check_kg=0
-        if refusal
+        if refusal or cross_check_tco2e is None
         else math.floor(cross_check_tco2e * change.factor * KILOGRAMS_PER_TONNE) - leakage_kg,
         parcels=credits,
         shares=shares,
         holders=sum_by_holder([(share.holder, share.credited_kg) for share in shares], holders),
         evidence=evidence,
         evidence_root=evidence_root(evidence),
-        methodology=ar_tool14.METHODOLOGY.key,
+        methodology=methodology,
         methodology_digest=methodology_digest,
         refusal=refusal,
         notes=notes,
+        deduction=deduction,
+        findings=tuple(findings),
+        is_cross_checked=cross_check_tco2e is not None,
     )
 
 
-def _refusal(change: Counted, remaining_kg: int, strata: Sequence[StratumChange]) -> str | None:
+def _refusal(change: Change, remaining_kg: int, strata: Sequence[StratumChange]) -> str | None:
     """Why nothing may be issued, or None. A negative change is a reversal, never an issuance."""
     u = 100 * change.half_width_fraction
     if change.undiscounted < 0:

@@ -32,10 +32,13 @@ from oracles.evidence import RawFile, merkle_root
 from oracles.keys import open_keystore, read_passphrase
 from oracles.reports import Report, oracle_domain
 from oracles.signers import LocalSigner, RemoteSigner, Signer
+from oracles.sources import fia
 from oracles.times import utc_seconds
 
 DAY_SECONDS = 86_400
 DEFAULT_VALID_DAYS = 366
+FIA_FOLDER = "tables"
+"""In `[rounds.files]`, the folder of an inventory's eight tables instead of each of them."""
 CANDIDATE = 1
 """`IMonitoringOracle.State.Candidate`."""
 
@@ -109,6 +112,8 @@ def read_settings(path: Path) -> ReporterSettings:
     rounds = []
     for one in given.get("rounds", []):
         files = {role: place(role, of=one.get("files", {})) for role in one.get("files", {})}
+        if (tables := files.pop(FIA_FOLDER, None)) is not None:
+            files |= fia.table_paths(tables)
         settings = {
             name: utc_seconds(value) if isinstance(value, date) and not isinstance(value, datetime) else value
             for name, value in one.items()
@@ -321,7 +326,7 @@ class Reporter:
             share_count=result.share_count,
             evidence_root=result.evidence_root,
             methodology=result.methodology,
-            qc_flags=0,
+            qc_flags=result.qc_flags,
             config_digest=bytes(self._ask(self.oracle.functions.configDigest(feed))),
         )
 

@@ -10,6 +10,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from ledger_service.domain import rounds
 from oracles.errors import InvalidReport
 
 DOMAIN_NAME = "Gongsheng MonitoringOracle"
@@ -44,28 +45,11 @@ _LIMITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """One reporter's figures for one round (feed, subject, period). Times are UTC seconds, the period is half-open.
+class Report(rounds.Report):
+    """A report about to be signed. One that exists can be encoded, and does not contradict itself.
 
-    `value` and `uncertainty` are in the unit of the feed, kg CO2e for carbon. A report that exists can be encoded, and
-    does not contradict itself; whether it is true is for the quorum to say.
+    Whether it is true is for the quorum to say.
     """
-
-    feed: bytes
-    subject: bytes
-    period_start: int
-    period_end: int
-    observed_at: int
-    valid_until: int
-    seq: int
-    value: int
-    uncertainty: int
-    share_root: bytes
-    share_count: int
-    evidence_root: bytes
-    methodology: bytes
-    qc_flags: int
-    config_digest: bytes
 
     def __post_init__(self) -> None:
         for field, type_ in zip(fields(self), _TYPES.values(), strict=True):
@@ -138,14 +122,6 @@ def report_typed_data(report: Report, domain: Mapping[str, Any]) -> dict[str, An
             for name, value in report.message().items()
         },
     }
-
-
-def short_bytes32(text: str) -> bytes:
-    """A short name as a bytes32: UTF-8, padded on the right with at least one zero byte, to be read back."""
-    encoded = text.encode()
-    if not 0 < len(encoded) <= 31 or "\x00" in text:
-        raise InvalidReport("name", text, "1–31 bytes of UTF-8")
-    return encoded.ljust(32, b"\x00")
 
 
 def _signable(report: Report, domain: Mapping[str, Any]) -> SignableMessage:

@@ -25,6 +25,7 @@ from oracles.errors import (
     UnknownReference,
 )
 from oracles.evidence import RawFile, evidence_root, read_raw
+from oracles.findings import Finding, flags_of, of_slips
 from oracles.methodologies.methodology import digest_of
 from oracles.readings import Quantity
 from oracles.registers import HolderWeight, RegisterColumns, register_columns, sum_by_holder
@@ -92,6 +93,12 @@ class SupplyWeights:
     evidence: tuple[RawFile, ...] = field(repr=False)
     evidence_root: bytes
     methodology_digest: bytes
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def qc_flags(self) -> int:
+        """The bits that stand in the report."""
+        return flags_of(self.findings)
 
     def __post_init__(self) -> None:
         if sum(leaf.weight for leaf in self.holders) != self.total:
@@ -191,6 +198,12 @@ def weigh_supply(slips: Path, holders: Path, *, subject: str, role: Role) -> Sup
         evidence_root=evidence_root(raws),
         methodology_digest=digest_of(
             {"key": "delivery-slips", "rounding": "down per slip", "unit": role.unit, "version": "1"}
+        ),
+        findings=tuple(
+            of_slips(
+                raws[0].name,
+                [(slip.day, slip.holder, slip.quantity_kg, slip.price_yuan_per_kg) for slip in listed],
+            )
         ),
     )
 

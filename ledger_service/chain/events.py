@@ -26,6 +26,7 @@ from ledger_service.domain.books import Block, EventId, Record
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import Address
 from ledger_service.domain.pledges import PledgeState
+from ledger_service.domain.rounds import Report
 
 E = TypeVar("E")
 
@@ -237,27 +238,6 @@ class Feed:
     cross_check_feed: bytes
     minimum_value: int
     maximum_value: int
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What one reporter signed."""
-
-    feed: bytes
-    subject: bytes
-    period_start: int
-    period_end: int
-    observed_at: int
-    valid_until: int
-    seq: int
-    value: int
-    uncertainty: int
-    share_root: bytes
-    share_count: int
-    evidence_root: bytes
-    methodology: bytes
-    qc_flags: int
-    config_digest: bytes
 
 
 @_event

@@ -29,6 +29,9 @@ SIGNIFICANT_DIGITS = 10
 
 MAXIMUM_STEPS = 200
 
+NO_HEIGHTS, BEST = "none", "best"
+"""Choices besides the forms: a missing height is refused, or the form that fits best fills it in."""
+
 CHAVE_2014_EQ6A_SIGMA = 0.243
 
 
@@ -193,6 +196,29 @@ def chave2014_eq6a(environment: float) -> HeightModel:
         trees=0,
         dbh_range_cm=None,
     )
+
+
+def model_of(choice: str, visits: Sequence[PlotVisit], environment: float | None) -> HeightModel | None:
+    """The model that a person chose by name, fitted to the measured heights of these visits; None for `none`.
+
+    `best` is the form that fits best; a published curve is fitted to nothing and needs the `environment`.
+    """
+    if choice == NO_HEIGHTS:
+        return None
+    if choice == HeightForm.CHAVE_2014_EQ6A.value:
+        if environment is None or not math.isfinite(environment):
+            raise InvalidRequest(
+                f"树高模型 {choice} 需要环境胁迫指数 --environment", f"height model {choice} needs --environment"
+            )
+        return chave2014_eq6a(environment)
+    known = (BEST, *(form.value for form in FITTED))
+    if choice not in known:
+        listed = ", ".join((NO_HEIGHTS, *known, HeightForm.CHAVE_2014_EQ6A.value))
+        raise InvalidRequest(
+            f"没有树高模型 {choice}（有：{listed}）", f"no height model {choice} (there are: {listed})"
+        )
+    measured = measured_heights(visits)
+    return fit_best(*measured) if choice == BEST else fit(HeightForm(choice), *measured)
 
 
 def fill(visits: Sequence[PlotVisit], model: HeightModel) -> tuple[PlotVisit, ...]:

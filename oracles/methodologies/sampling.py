@@ -5,7 +5,7 @@ different machines get the same figure to the last bit.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scipy.special import stdtrit
@@ -55,6 +55,8 @@ class StratumMean:
     plots: int
     mean: float
     variance_of_mean: float
+    means: int = 1
+    """How many means were estimated from the plots, one for each post-stratum: so many degrees of freedom are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,36 @@ def double_sampled_mean(sample: StratumSample, covariate: CovariateSample) -> St
     )
 
 
+def post_stratified_mean(sample: StratumSample, classes: Sequence[int], weights: Mapping[int, float]) -> StratumMean:
+    """The mean of a stratum whose plots fell into classes by chance, each class with a known share of the area.
+
+    `Σ W ȳ_h` with the variance `1/n Σ W s_h² + 1/n² Σ (1 − W) s_h²` (Cochran 1977, section 5A.9; Bechtold & Patterson
+    2005, chapter 4): the second sum is the price of numbers of plots that nobody chose. Whole plots only, at least two
+    in every class, so that each has a variance.
+    """
+    n = len(sample.observations)
+    members: dict[int, list[float]] = {name: [] for name, weight in weights.items() if weight > 0}
+    for name, observation in zip(classes, sample.observations, strict=True):
+        members.setdefault(name, []).append(observation.value)
+    for name, values in sorted(members.items()):
+        if len(values) < 2 or not weights.get(name) or any(one.share != 1 for one in sample.observations):
+            raise UselessCovariate(
+                sample.stratum,
+                f"第 {name + 1} 层有 {len(values)} 个样地、面积份额 {weights.get(name, 0.0):.4f}；"
+                "每层至少 2 个整样地且有面积，请换界限",
+                f"class {name + 1} has {len(values)} plot(s) and {weights.get(name, 0.0):.4f} of the area; each needs"
+                " at least 2 whole plots and some area, choose other limits",
+            )
+    means = {name: math.fsum(values) / len(values) for name, values in members.items()}
+    spreads = {
+        name: math.fsum((value - means[name]) ** 2 for value in values) / (len(values) - 1)
+        for name, values in members.items()
+    }
+    variance = math.fsum(spreads[name] * (weights[name] / n + (1 - weights[name]) / n**2) for name in sorted(members))
+    mean = math.fsum(weights[name] * means[name] for name in members)
+    return StratumMean(sample.stratum, sample.area_hectares, n, mean, variance, len(members))
+
+
 def stratified_mean(samples: Sequence[StratumSample]) -> Estimate:
     """The mean over all strata, weighted by area: `Σ w b`, half-width `t · sqrt(Σ w² s²/n)`.
 
@@ -170,6 +202,6 @@ def combine(strata: tuple[StratumMean, ...]) -> Estimate:
     area = math.fsum(stratum.area_hectares for stratum in strata)
     mean = math.fsum(stratum.area_hectares / area * stratum.mean for stratum in strata)
     variance = math.fsum((stratum.area_hectares / area) ** 2 * stratum.variance_of_mean for stratum in strata)
-    degrees = sum(stratum.plots for stratum in strata) - len(strata)
+    degrees = sum(stratum.plots - stratum.means for stratum in strata)
     t = t_two_sided_90(degrees)
     return Estimate(mean, t * math.sqrt(variance), t, degrees, area, strata)

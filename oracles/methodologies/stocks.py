@@ -5,6 +5,8 @@ its half-width → carbon dioxide → what of it counts. Methodologies differ in
 """
 
 import math
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +24,7 @@ from oracles.methodologies.sampling import (
     StratumSample,
     combine,
     double_sampled_mean,
+    post_stratified_mean,
     stratum_mean,
 )
 from oracles.readings import PlotVisit, Stratum
@@ -49,12 +52,42 @@ class StockRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A change, its relative half-width, and the factor of it that the methodology lets a project count.
+
+    The next period starts from the undiscounted figure, so both are kept.
+    """
+
+    undiscounted: float
+    half_width_fraction: float
+    factor: float
+
+    @property
+    def discounted(self) -> float:
+        """What may be counted; a loss is counted larger."""
+        return self.undiscounted - (1 - self.factor) * abs(self.undiscounted)
+
+
+@dataclass(frozen=True, slots=True)
 class Covariate:
     """A covariate of every plot and, per stratum, the mean and size of a larger sample of it."""
 
     source: str
     at_plots: Mapping[str, float]
     larger: Mapping[str, tuple[float, int]]
+    values: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False)
+    """The larger sample itself, by stratum; classes need it."""
+    limits: tuple[float, ...] = ()
+    """If there are any, strata are post-stratified into classes between these values, upper ends inclusive."""
+
+    def class_of(self, value: float) -> int:
+        """The class of a value, counted from 0."""
+        return bisect_left(self.limits, value)
+
+    def weights(self, stratum: str) -> dict[int, float]:
+        """The share of a stratum's larger sample in each class."""
+        listed = self.values[stratum]
+        return {name: count / len(listed) for name, count in Counter(map(self.class_of, listed)).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +158,26 @@ def height_error(
     First-order propagation: every tree's own deviation from the curve is independent, the error of the curve itself is
     shared by all trees. Trees with a measured height, or with a biomass of their own, bring none.
     """
+    return _height_error(model, [_height_slopes(rules, visits, strata, equation)])
+
+
+def height_error_of_change(
+    rules: StockRules,
+    before: Sequence[PlotVisit],
+    after: Sequence[PlotVisit],
+    strata: Sequence[Stratum],
+    equation: Allometry,
+    model: HeightModel,
+) -> float:
+    """The same of the change between two visits: what the shared curve gets wrong at both cancels, the rest adds up."""
+    first, second = (_height_slopes(rules, visits, strata, equation) for visits in (before, after))
+    return _height_error(model, [(first[0], [-slope for slope in first[1]]), second])
+
+
+def _height_slopes(
+    rules: StockRules, visits: Sequence[PlotVisit], strata: Sequence[Stratum], equation: Allometry
+) -> tuple[list[float], list[float]]:
+    """The diameter of every tree whose height was guessed, and what a metre more of it adds to the mean."""
     area = math.fsum(stratum.area_hectares for stratum in strata)
     plots = {stratum.name: sum(visit.stratum == stratum.name for visit in visits) for stratum in strata}
     shares = {stratum.name: stratum.area_hectares / area / plots[stratum.name] for stratum in strata}
@@ -147,6 +200,12 @@ def height_error(
             rise = float(kilograms(dbh, height + near, density)) - float(kilograms(dbh, height - near, density))
             diameters.append(dbh)
             slopes.append(weight * rise / (2 * near))
+    return diameters, slopes
+
+
+def _height_error(model: HeightModel, parts: Sequence[tuple[list[float], list[float]]]) -> float:
+    diameters = [dbh for part, _ in parts for dbh in part]
+    slopes = [slope for _, part in parts for slope in part]
     if not diameters:
         return 0.0
     dbh_cm, slope = np.array(diameters), np.array(slopes)
@@ -187,8 +246,20 @@ def _mean(
                 value=stratum.name,
             )
         xs = tuple(covariate.at_plots[visit.plot] for visit in members)
+        if covariate.limits:
+            classes = [covariate.class_of(x) for x in xs]
+            means.append(post_stratified_mean(sample, classes, covariate.weights(stratum.name)))
+            continue
         means.append(double_sampled_mean(sample, CovariateSample(xs, *covariate.larger[stratum.name])))
     return combine(tuple(means))
+
+
+def _by(covariate: Covariate | None) -> str:
+    if covariate is None:
+        return ""
+    if covariate.limits:
+        return f" by post-stratification at {', '.join(f'{limit:g}' for limit in covariate.limits)}"
+    return " by double sampling"
 
 
 def _explain(
@@ -206,8 +277,7 @@ def _explain(
     strata = tuple(
         Step(
             f"分层 {one.stratum}",
-            f"mean of stratum {one.stratum}, {one.plots} plots on {one.area_hectares:,.4g} ha"
-            f"{' by double sampling' if covariate else ''}",
+            f"mean of stratum {one.stratum}, {one.plots} plots on {one.area_hectares:,.4g} ha{_by(covariate)}",
             one.mean,
             unit,
             f"weight {one.area_hectares / estimate.area_hectares:.6g},"

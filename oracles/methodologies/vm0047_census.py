@@ -5,15 +5,15 @@ in the sample, B the above-ground biomass of the sampled units that live.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from oracles.errors import InvalidReading, NothingMeasured, TooFewPlots
 from oracles.explanation import Step
 from oracles.methodologies.allometry import KILOGRAMS_PER_TONNE
 from oracles.methodologies.methodology import digest_of
-from oracles.methodologies.sampling import t_two_sided_90
-from oracles.methodologies.stocks import CO2_PER_CARBON
+from oracles.methodologies.sampling import Estimate, StratumMean, t_two_sided_90
+from oracles.methodologies.stocks import CO2_PER_CARBON, Z_TWO_SIDED_90
 
 KEY, VERSION = "vm0047-census", "1.1"
 CARBON_FRACTION = 0.47
@@ -137,6 +137,35 @@ def stock(groups: Sequence[CensusGroup]) -> Census:
             ),
         ),
     )
+
+
+def change(first: Sequence[CensusGroup], second: Sequence[CensusGroup], hectares: Mapping[str, float]) -> Estimate:
+    """The change of every group per hectare of its land, and of all groups together, between two independent surveys.
+
+    Half-widths, those of stocks, add up in squares: `sqrt(Σ (HW₁ C₁)² + (HW₂ C₂)²)`. A group whose sample grew more
+    certain does not make the earlier one so.
+    """
+    later = {group.name: group for group in second}
+    area = math.fsum(hectares[group.name] for group in first)
+    means, widths = [], []
+    for group in first:
+        other = later[group.name]
+        width = math.hypot(group.stock_tco2e * group.half_width_fraction, other.stock_tco2e * other.half_width_fraction)
+        own = hectares[group.name]
+        means.append(
+            StratumMean(
+                group.name,
+                own,
+                len(group.sampled_kg) + len(other.sampled_kg),
+                (other.stock_tco2e - group.stock_tco2e) / own,
+                (width / own / Z_TWO_SIDED_90) ** 2,
+                2,
+            )
+        )
+        widths.append(width)
+    degrees = sum(mean.plots - mean.means for mean in means)
+    total = math.fsum(mean.mean * mean.area_hectares for mean in means)
+    return Estimate(total / area, math.hypot(*widths) / area, t_two_sided_90(degrees), degrees, area, tuple(means))
 
 
 def digest(**choices: str) -> bytes:

@@ -9,8 +9,9 @@ where measuring so coarsely makes twins likely (`_refuse_repeated_rows`). Strata
 
 import math
 from collections import Counter
-from collections.abc import Container, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 from eth_utils.address import is_address
@@ -23,6 +24,7 @@ from oracles.errors import (
     InvalidRequest,
     MissingColumn,
     MissingValue,
+    NotANumber,
     NothingRefersToIt,
     OutOfRange,
     UnknownReference,
@@ -273,8 +275,59 @@ def read_covariate(raw: RawFile) -> Covariate:
         if plot:
             at_plots[plot] = value
     return Covariate(
-        raw.name, at_plots, {name: (math.fsum(listed) / len(listed), len(listed)) for name, listed in values.items()}
+        raw.name,
+        at_plots,
+        {name: (math.fsum(listed) / len(listed), len(listed)) for name, listed in values.items()},
+        values,
     )
+
+
+def read_places(raw: RawFile) -> dict[str, tuple[float, float]]:
+    """Reads where the plots are: `plot_id, longitude, latitude` in degrees of WGS 84 or CGCS2000."""
+    table = read_table(raw, zh="样地位置表", required=("plot_id", "longitude", "latitude"))
+    table.refuse_repeats("plot_id", "这个样地出现了两次", "this plot stands there twice")
+    places = {}
+    for index, plot in enumerate(table.text("plot_id")):
+        place = []
+        for column, most in (("longitude", 180), ("latitude", 90)):
+            cell = table.columns[column][index]
+            try:
+                degrees = Decimal(cell)
+            except InvalidOperation:
+                raise NotANumber(file=raw.name, row=table.rows[index], column=column, value=cell) from None
+            if not (degrees.is_finite() and abs(degrees) <= most):
+                raise OutOfRange(
+                    "不是度数", "not degrees", file=raw.name, row=table.rows[index], column=column, value=cell
+                )
+            place.append(float(degrees))
+        places[plot] = (place[0], place[1])
+    return places
+
+
+def read_densities(raw: RawFile) -> dict[str, float]:
+    """Reads a laboratory's wood densities: `species, wood_density` in g/cm³."""
+    table = read_table(raw, zh="木材密度化验表", required=("species", "wood_density"), stems=("wood_density",))
+    table.refuse_repeats("species", "这个树种出现了两次", "this species stands there twice")
+    return dict(zip(table.text("species"), table.numbers("wood_density", WOOD_DENSITY), strict=True))
+
+
+def with_densities(visits: Sequence[PlotVisit], densities: Mapping[str, float]) -> tuple[PlotVisit, ...]:
+    """The same visits, every wood density that is missing taken from the laboratory's table. Measured ones stay."""
+
+    def filled(tree: Tree) -> Tree:
+        if tree.wood_density_g_cm3 is not None or tree.species not in densities:
+            return tree
+        return replace(tree, wood_density_g_cm3=densities[tree.species])
+
+    return tuple(replace(visit, trees=tuple(map(filled, visit.trees))) for visit in visits)
+
+
+def read_account_list(raw: RawFile) -> tuple[str, ...]:
+    """Reads accounts that stand for nobody in particular: a column `account`, in the order of the file."""
+    table = read_table(raw, zh="账户表", required=("account",))
+    accounts = tuple(table.text("account"))
+    read_accounts(accounts)
+    return accounts
 
 
 def read_accounts(accounts: Iterable[str]) -> tuple[bytes, ...]:

@@ -41,6 +41,18 @@ SMALLEST_INCHES = 1.0
 MICROPLOT_BELOW_INCHES = 5.0
 """Thinner trees are tallied on microplots only (four, 2.07 m radius), thicker ones on subplots (four, 7.32 m)."""
 
+TABLES = (
+    "plot",
+    "cond",
+    "tree",
+    "pop_eval",
+    "pop_eval_typ",
+    "pop_estn_unit",
+    "pop_stratum",
+    "pop_plot_stratum_assgn",
+)
+"""What a state's inventory consists of; `tree` is the file `RI_TREE.csv`."""
+
 FOREST, LIVE = "1", "1"
 
 _DIAMETER = Quantity("胸径", "diameter", "in", most=600)
@@ -193,25 +205,19 @@ class FiaEstimate:
     sampled_plots: int
 
 
+def table_paths(folder: Path) -> dict[str, Path]:
+    """The files of the eight tables of one state, by their names in `TABLES`."""
+    state = _state(folder)
+    return {name: folder / f"{state}_{name.upper()}.csv" for name in TABLES}
+
+
 def read_fia(folder: Path) -> FiaInventory:
     """Reads the eight tables of one state.
 
     Rows that are repeated identically are kept once, except trees: a tree twice is refused.
     """
     state = _state(folder)
-    files = {
-        name: read_raw(folder / f"{state}_{name}.csv")
-        for name in (
-            "PLOT",
-            "COND",
-            "TREE",
-            "POP_EVAL",
-            "POP_EVAL_TYP",
-            "POP_ESTN_UNIT",
-            "POP_STRATUM",
-            "POP_PLOT_STRATUM_ASSGN",
-        )
-    }
+    files = {name: read_raw(folder / f"{state}_{name}.csv") for name in map(str.upper, TABLES)}
     visits = _read_visits(files["PLOT"], files["COND"], files["TREE"])
     evaluations = _read_evaluations(files, visits)
     return FiaInventory(state, visits, evaluations, tuple(files.values()))

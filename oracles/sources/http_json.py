@@ -3,14 +3,14 @@
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import numpy as np
 
-from oracles.errors import SourceUnavailable
+from oracles.errors import InvalidRequest, NotATable, SourceUnavailable
 from oracles.evidence import RawFile
 
 MOST_BYTES = 50_000_000
@@ -55,6 +55,45 @@ def fetch_json(
         if attempt < attempts - 1:
             sleep(wait)
     raise SourceUnavailable(url, f"{reason}, {attempts} ×")
+
+
+def table_of(
+    name: str, content: Any, rows: str, columns: Sequence[str]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Header and rows of the records under `rows` (a path such as `data.items`, empty for the document itself).
+
+    A column is written `name=path`. Numbers keep their digits, null is an empty cell. A record without a field, or with
+    something that is no single value there, is refused: what is missing must be said to be missing.
+    """
+    wanted = []
+    for column in columns:
+        title, equals, path = column.partition("=")
+        if not (title and equals and path):
+            raise InvalidRequest(f"列应写作 名=字段：{column}", f"a column is written name=field: {column}")
+        wanted.append((title, path))
+    records = _at(name, content, rows) if rows else content
+    if not isinstance(records, list):
+        raise NotATable(
+            f"{rows or '文档'} 不是记录的列表", f"{rows or 'the document'} is no list of records", file=name
+        )
+    table = []
+    for row, record in enumerate(records, start=1):
+        cells = []
+        for _, path in wanted:
+            value = _at(name, record, path, row=row)
+            if isinstance(value, dict | list):
+                raise NotATable("不是单个值", "not a single value", file=name, row=row, column=path)
+            cells.append("" if value is None else str(value).lower() if isinstance(value, bool) else str(value))
+        table.append(tuple(cells))
+    return tuple(title for title, _ in wanted), table
+
+
+def _at(name: str, content: Any, path: str, *, row: int | None = None) -> Any:
+    for part in path.split("."):
+        if not isinstance(content, dict) or part not in content:
+            raise NotATable("没有这个字段", "has no such field", file=name, row=row, column=path)
+        content = content[part]
+    return content
 
 
 def _body(url: str, answer: httpx.Response) -> bytes:

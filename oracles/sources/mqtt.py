@@ -3,8 +3,8 @@
 A frame is one MQTT payload: 64 bytes of Ed25519 signature over what follows, a JSON object `device, seq, at, values`.
 `seq` counts a device's frames from 1, `at` is when it measured, in UTC seconds. The broker keeps what it could not
 deliver (a persistent session, QoS 1), and a frame is acknowledged only after it is on disk: a crash between the two
-brings it again, and the journal knows it. Frames may come late and out of order; each device's numbers tell what is
-missing.
+brings it again, and the journal knows it. One `fsync` serves all frames that the broker had ready (group commit), so
+durability costs little per frame. Frames may come late and out of order; each device's numbers tell what is missing.
 
 The journal of a day is text, a line per frame: when it arrived, and the frame in hex. So a frame is a row of a file,
 and the day's evidence root, which `gongsheng oracle anchor` brings to the chain, leads to it.
@@ -14,7 +14,7 @@ import json
 import os
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -148,6 +148,29 @@ def read_devices(raw: RawFile) -> dict[str, bytes]:
     return keys
 
 
+def read_frames(journal: RawFile, devices: RawFile) -> Iterator[tuple[int, Frame]]:
+    """The frames of a journal with their time of arrival; one that its device has not signed, or that stands there
+    twice, is refused: it was not the collector that wrote it.
+    """
+    keys = {device: Ed25519PublicKey.from_public_bytes(key) for device, key in read_devices(devices).items()}
+    seen: set[tuple[str, int]] = set()
+    for number, line in enumerate(journal.content.splitlines(), start=1):
+        try:
+            arrived, payload = line.split(b" ", 1)
+            frame = parse_frame(bytes.fromhex(payload.decode()))
+            at = int(arrived)
+        except ValueError:
+            raise DamagedJournal(journal.name, number) from None
+        if frame is None or frame.device not in keys or (frame.device, frame.seq) in seen:
+            raise DamagedJournal(journal.name, number)
+        try:
+            keys[frame.device].verify(frame.payload[:SIGNATURE_BYTES], frame.payload[SIGNATURE_BYTES:])
+        except InvalidSignature:
+            raise DamagedJournal(journal.name, number) from None
+        seen.add((frame.device, frame.seq))
+        yield at, frame
+
+
 class Journal:
     """The frames on disk, a file per day of arrival, and what is known of every device. One process at a time."""
 
@@ -169,6 +192,7 @@ class Journal:
         self._newest: dict[str, int] = {}
         self._day = ""
         self._file: IO[bytes] | None = None
+        self._is_dirty = False
         for path in sorted(folder.glob(f"*/{JOURNAL}")):
             self._replay(path)
 
@@ -180,9 +204,10 @@ class Journal:
 
     def flush(self) -> None:
         """Returns when everything taken so far is on disk."""
-        if self._file is not None:
+        if self._file is not None and self._is_dirty:
             self._file.flush()
             os.fsync(self._file.fileno())
+            self._is_dirty = False
 
     def close(self) -> None:
         if self._file is not None:
@@ -223,7 +248,10 @@ class Journal:
             path = self.folder / day / JOURNAL
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file, self._day = path.open("ab"), day
+            for folder in (path.parent, self.folder):
+                _sync_folder(folder)
         self._file.write(b"%d %s\n" % (arrived, payload.hex().encode()))
+        self._is_dirty = True
 
     def _replay(self, path: Path) -> None:
         with path.open("r+b") as file:
@@ -242,8 +270,21 @@ class Journal:
             file.truncate(whole)
 
 
+def _sync_folder(folder: Path) -> None:
+    """A file that is on disk is lost all the same if its name is not."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 class Collector:
-    """Takes frames from a broker into a journal. The journal is flushed before the broker is told."""
+    """Takes frames from a broker into a journal. The journal is flushed before the broker is told.
+
+    It reads until nothing is ready or `batch` frames wait, then flushes once and acknowledges them all. A broker that
+    sends no more than its window (20 by default in mosquitto) without an answer is answered as soon as it falls silent.
+    """
 
     def __init__(
         self,
@@ -254,7 +295,7 @@ class Collector:
         client_id: str,
         topic: str,
         now: Callable[[], float],
-        batch: int = 200,
+        batch: int = 1_000,
     ) -> None:
         self.journal = journal
         self.topic = topic
@@ -276,6 +317,7 @@ class Collector:
             if self._client.loop(timeout=poll_seconds) != mqtt.MQTT_ERR_SUCCESS and not stop():
                 self._waiting.clear()  # Never acknowledged on this connection; the broker brings them again.
                 self._reconnect()
+            self._read_what_is_ready()
             if self._waiting:
                 self._acknowledge()
 
@@ -287,6 +329,13 @@ class Collector:
     @property
     def is_subscribed(self) -> bool:
         return self._subscribed.is_set()
+
+    def _read_what_is_ready(self) -> None:
+        """Without waiting: `loop` gives a single packet at a time, and asks the system whether there is one."""
+        while 0 < len(self._waiting) < self._batch:
+            before = len(self._waiting)
+            if self._client.loop_read() != mqtt.MQTT_ERR_SUCCESS or len(self._waiting) == before:
+                return
 
     def _reconnect(self) -> None:
         try:
@@ -300,8 +349,6 @@ class Collector:
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         self.journal.take(bytes(message.payload), arrived=int(self._now()))
         self._waiting.append((message.mid, message.qos))
-        if len(self._waiting) >= self._batch:
-            self._acknowledge()
 
     def _acknowledge(self) -> None:
         self.journal.flush()

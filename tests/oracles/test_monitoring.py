@@ -1,6 +1,5 @@
 """One monitoring period: what keeps it from being issued, then what is issued and where it comes from."""
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,22 +7,28 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from oracles.errors import (
     Contradiction,
     InvalidMonitoring,
     InvalidRequest,
+    MissingMeasurement,
     NoSuchEvaluation,
     NothingMeasured,
     TooFewPlots,
     UnknownReference,
+    UnverifiedMethodology,
 )
 from oracles.evidence import RawFile, evidence_root
-from oracles.methodologies.ar_tool14 import tco2e_per_hectare
+from oracles.methodologies.ar_tool14 import METHODOLOGY, tco2e_per_hectare
 from oracles.monitoring import Monitoring, monitor_csv, monitor_fia
-from oracles.periods import PlotChange, VisitFigure, assemble
+from oracles.periods import PlotChange, VisitFigure, assemble, stratified
+from oracles.quality import Flag
 from oracles.readings import Holder, Parcel
 from oracles.sources.parcels import read_parcel_shapes
+from oracles.sources.synthetic import County, write_county
+from tests.oracles.images import areas_m2, image, squares
 
 HEADER = "plot_id,stratum,plot_area_m2,tree_id,species,dbh_cm,height_m,wood_density,above_ground_kg\n"
 START, END = 1_593_561_600, 1_751_328_000
@@ -60,7 +65,7 @@ def period(csv_file: Callable[[str, str], Path]) -> Callable[..., Monitoring]:
         }
         files = {name: csv_file(f"{name}.csv", str(other.pop(name, text))) for name, text in texts.items()}
         for name in ("canopy", "tenures"):
-            if name in other:
+            if other.get(name) is not None:
                 files[name] = csv_file(f"{name}.csv", str(other.pop(name)))
         settings = {"subject": "pool-1", "period_start": START, "period_end": END, **other}
         return monitor_csv(**files, **settings)  # type: ignore[arg-type]
@@ -320,7 +325,7 @@ def test_rhode_island_2009_to_2018_is_issued_discounted_by_all_of_its_half_width
 ) -> None:
     monitoring = monitor_fia(fia_ri, accounts=accounts, seed=7)
     assert monitoring.refusal is None
-    assert monitoring.change.discount == 1
+    assert monitoring.change.factor == pytest.approx(1 - monitoring.change.half_width_fraction)
     assert 0.30 < monitoring.change.half_width_fraction < 1
     assert monitoring.credited_kg == math.floor(
         1000 * monitoring.change.undiscounted * (1 - monitoring.change.half_width_fraction)
@@ -381,6 +386,212 @@ def test_generated_holders_are_said_to_be_generated_and_depend_on_the_seed_only(
     assert any("generated from seed 7, not real" in line for line in one.explain())
 
 
+# --- Images ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def seen(period: Callable[..., Monitoring], tmp_path: Path) -> Callable[..., Monitoring]:
+    """The same pool with parcels as shapes and an image of each date, in which everything grew by a tenth."""
+    shapes = squares()
+    strata = "stratum,area_m2\n" + "".join(f"{name},{area}\n" for name, area in areas_m2(shapes).items())
+
+    def monitor(**other: object) -> Monitoring:
+        images = {
+            "raster_first": image(tmp_path / "first.tif", [100.0] * 80),
+            "raster_second": image(tmp_path / "second.tif", [110.0] * 80),
+        }
+        return period(**{"parcels": shapes, "strata": strata, **images, **other})
+
+    return monitor
+
+
+def test_images_that_come_alone_or_without_shapes_are_refused(
+    seen: Callable[..., Monitoring], period: Callable[..., Monitoring], tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidRequest, match="raster_first needs raster_second"):
+        seen(raster_second=None)
+    with pytest.raises(InvalidRequest, match="one or the other"):
+        seen(canopy="parcel_id,canopy_first,canopy_second\n")
+    picture = image(tmp_path / "i.tif", [100.0] * 80)
+    with pytest.raises(InvalidRequest, match="parcels as shapes"):
+        period(raster_first=picture, raster_second=picture)
+
+
+def test_images_that_grow_by_a_tenth_suggest_a_tenth_of_the_stock(seen: Callable[..., Monitoring]) -> None:
+    monitoring = seen()
+    by_table = seen(
+        raster_first=None,
+        raster_second=None,
+        canopy="parcel_id,canopy_first,canopy_second\nA,1,1.1\nB,1,1.1\nC,1,1.1\nD,1,1.1\n",
+    )
+    assert monitoring.cross_check_kg == pytest.approx(by_table.cross_check_kg, rel=1e-6)
+    assert monitoring.qc_flags == 0
+    assert {"raster_first/first.tif", "raster_second/second.tif"} <= {file.name for file in monitoring.evidence}
+
+
+def test_a_parcel_under_clouds_refuses_the_period_unless_the_policy_lets_it_pass(
+    seen: Callable[..., Monitoring], csv_file: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """Parcel D is covered; what the cloud hides, a forest cut down, does not count at either date."""
+    clouds = image(tmp_path / "clouds.tif", [0.0] * 60 + [1.0] * 20, nodata=None)
+    cut = image(tmp_path / "cut.tif", [110.0] * 60 + [5.0] * 20)
+    refused = seen(raster_second=cut, clouds_second=clouds)
+    assert refused.refusal is not None
+    assert "too cloudy" in refused.refusal
+    assert (refused.credited_kg, refused.cross_check_kg) == (0, 0)
+    policy = csv_file("policy.toml", "refuse = []\n")
+    told = seen(raster_second=cut, clouds_second=clouds, policy=policy)
+    assert told.qc_flags == Flag.CLOUD | Flag.MISSING
+    assert told.cross_check_kg == pytest.approx(seen().cross_check_kg, rel=1e-6)
+    assert any("too cloudy" in line for line in told.explain())
+
+
+# --- Methodologies, heights, densities ------------------------------------------------------------
+
+
+def test_gs_403_keeps_all_of_a_change_known_to_a_fifth(period: Callable[..., Monitoring]) -> None:
+    monitoring = period(methodology="gs-403")
+    change = {plot: (GROWN_KG[plot] - kg) / 100 * 1.2 * 0.47 * 44 / 12 for plot, kg in FIRST_KG.items()}
+    mean = 0.75 * sum(change[plot] for plot in ("P1", "P2", "P3")) / 3 + 0.25 * (change["P4"] + change["P5"]) / 2
+    assert monitoring.change.half_width_fraction < 0.20
+    assert monitoring.methodology == "gs-403"
+    assert monitoring.credited_kg == pytest.approx(40_000 * mean, abs=1)
+    assert monitoring.methodology_digest != period().methodology_digest
+
+
+def test_ccer_credits_nothing_until_its_parameters_are_supplied_and_allowed(
+    period: Callable[..., Monitoring], csv_file: Callable[[str, str], Path]
+) -> None:
+    parameters = csv_file(
+        "p.toml", "carbon_fraction=0.5\nroot_shoot=0.2\ndeduction_steps=[[0.2,0.05]]\ndeduction_beyond=1.0\n"
+    )
+    for options in ({}, {"parameters": parameters}, {"allow_unverified": 1}):
+        with pytest.raises(UnverifiedMethodology):
+            period(methodology="ccer-14-001", **options)
+    allowed = period(methodology="ccer-14-001", parameters=parameters, allow_unverified=1)
+    same = period(methodology="gs-403").credited_kg * 0.5 / 0.47 * 0.95
+    assert allowed.credited_kg == pytest.approx(same, abs=2)
+    assert "UNVERIFIED" in allowed.deduction
+
+
+@pytest.fixture(scope="module")
+def county(tmp_path_factory: pytest.TempPathFactory) -> County:
+    return write_county(
+        tmp_path_factory.mktemp("county"), seed=3, accounts=[f"0x{n:040x}" for n in range(1, 21)], parcels=40, plots=80
+    )
+
+
+def without(path: Path, column: str, folder: Path, *, keep: int = 0) -> Path:
+    """The file with a column emptied, but in every `keep`-th row."""
+    header, *rows = (row.split(",") for row in path.read_text("utf-8").splitlines())
+    index = header.index(column)
+    for number, row in enumerate(rows):
+        if not keep or number % keep:
+            row[index] = ""
+    folder.mkdir(exist_ok=True)
+    (folder / path.name).write_text("\n".join(",".join(row) for row in [header, *rows]) + "\n", "utf-8")
+    return folder / path.name
+
+
+def monitored(county: County, **other: object) -> Monitoring:
+    files = {role: getattr(county, role) for role in ("first_trees", "second_trees", "strata", "parcels", "holders")}
+    settings = {"subject": "pool", "period_start": county.period_start, "period_end": county.period_end}
+    return monitor_csv(**{**files, **settings, **other})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("heights", ["best", "log1", "log2", "weibull", "michaelis"])
+def test_heights_that_nobody_measured_come_from_one_curve_and_widen_the_half_width(
+    county: County, tmp_path: Path, heights: str
+) -> None:
+    files = {
+        role: without(getattr(county, role), "height_m", tmp_path / role, keep=4)
+        for role in ("first_trees", "second_trees")
+    }
+    with pytest.raises(MissingMeasurement):
+        monitored(county, **files)
+    filled, measured = monitored(county, heights=heights, **files), monitored(county)
+    assert filled.qc_flags == Flag.GAP_FILLED
+    assert filled.change.undiscounted == pytest.approx(measured.change.undiscounted, rel=0.15)
+    assert filled.estimate.half_width > stratified_alone(filled) > 0
+    assert filled.methodology_digest != measured.methodology_digest
+    assert any("height" in note for note in filled.notes)
+
+
+def stratified_alone(monitoring: Monitoring) -> float:
+    """The half-width that the plots alone give."""
+    areas = {stratum.stratum: stratum.area_hectares for stratum in monitoring.strata}
+    return stratified(monitoring.plots, areas, lambda plot: plot.change_tco2e_per_hectare).half_width
+
+
+def test_wood_densities_come_from_a_laboratory_that_signed_them(county: County, tmp_path: Path) -> None:
+    """With the very densities of the trees the figure is the same; unsigned, nothing is issued."""
+    header, *rows = (row.split(",") for row in county.first_trees.read_text("utf-8").splitlines())
+    species, density = header.index("species"), header.index("wood_density")
+    table = {row[species]: row[density] for row in rows if row[density]}
+    laboratory = tmp_path / "lab.csv"
+    laboratory.write_text(
+        "species,wood_density\n" + "".join(f"{name},{value}\n" for name, value in table.items()), "utf-8"
+    )
+    files = {
+        role: without(getattr(county, role), "wood_density", tmp_path / role)
+        for role in ("first_trees", "second_trees")
+    }
+    unsigned = monitored(county, laboratory=laboratory, **files)
+    assert unsigned.refusal is not None
+    assert "unsigned laboratory report" in unsigned.refusal
+    key = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
+    (tmp_path / "lab.sig").write_bytes(key.sign(laboratory.read_bytes()))
+    (tmp_path / "lab.key").write_text(key.public_key().public_bytes_raw().hex(), "utf-8")
+    signature = {"laboratory_signature": tmp_path / "lab.sig", "laboratory_key": tmp_path / "lab.key"}
+    signed = monitored(county, laboratory=laboratory, **files, **signature)
+    own = monitored(county)
+    assert (signed.qc_flags, signed.refusal) == (0, None)
+    same_species = len({(row[species], row[density]) for row in rows if row[density]}) == len(table)
+    assert signed.credited_kg == own.credited_kg or not same_species
+    with pytest.raises(InvalidRequest, match="laboratory_key needs laboratory"):
+        monitored(county, laboratory_key=tmp_path / "lab.key")
+
+
+# --- A census -------------------------------------------------------------------------------------
+
+CENSUS = {
+    "strata": "group,planted,root_shoot\npine,100000,0.25\noak,50000,0.25\n",
+    "first_trees": "unit_id,group,species,dbh_cm,above_ground_kg\n"
+    + "".join(f"p{n},pine,x,10,{10 + n % 2}\no{n},oak,x,10,{8 + n % 2}\n" for n in range(20)),
+    "second_trees": "unit_id,group,species,dbh_cm,above_ground_kg\n"
+    + "".join(f"p{n},pine,x,14,{30 + n % 2}\no{n},oak,x,13,{20 + n % 2}\n" for n in range(20)),
+}
+
+
+def test_a_census_credits_whole_tonnes_by_group(period: Callable[..., Monitoring]) -> None:
+    monitoring = period(methodology="vm0047-census", **CENSUS)
+    factor = 1.25 * 0.47 * 44 / 12 / 1_000
+    pine, oak = 100_000 * 20 * factor, 50_000 * 12 * factor
+    assert monitoring.change.undiscounted == pytest.approx(pine + oak)
+    assert monitoring.credited_kg == 1_000 * math.floor(pine + oak)
+    by_stratum = {"pine": 0, "oak": 0}
+    for parcel in monitoring.parcels:
+        by_stratum[parcel.stratum] += parcel.credited_kg
+    assert by_stratum["pine"] / by_stratum["oak"] == pytest.approx(pine / oak, rel=1e-3)
+    assert not monitoring.is_cross_checked
+    width = 1.7291328115213678 * math.sqrt(0.25 * 20 / 19 / 20) / 1_000
+    half_width = math.sqrt(2) * math.hypot(100_000, 50_000) * width * 1.25 * 0.47 * 44 / 12
+    assert monitoring.change.half_width_fraction == pytest.approx(half_width / (pine + oak))
+
+
+def test_a_census_takes_neither_heights_nor_images(period: Callable[..., Monitoring], tmp_path: Path) -> None:
+    picture = image(tmp_path / "i.tif", [1.0] * 80)
+    for other in ({"heights": "log1"}, {"raster_first": picture, "raster_second": picture}):
+        with pytest.raises(InvalidRequest, match="vm0047-census"):
+            period(methodology="vm0047-census", **CENSUS, **other)
+    with pytest.raises(UnknownReference, match="group without parcels"):
+        period(
+            methodology="vm0047-census",
+            **{**CENSUS, "strata": f"{CENSUS['strata']}elm,9,0.2\n"}
+            | {role: CENSUS[role] + "e1,elm,x,10,5\ne2,elm,x,10,6\n" for role in ("first_trees", "second_trees")},
+        )
+
+
 def _with_half_width(monitoring: Monitoring, u: float) -> Monitoring:
     """A pool of two plots whose change per hectare is 10 with a relative half-width of `u`: t(1) = 6.313752."""
     spread = 10 * u / 6.313751514675043
@@ -400,6 +611,7 @@ def _with_half_width(monitoring: Monitoring, u: float) -> Monitoring:
         leakage_kg=0,
         cross_check_tco2e=0.0,
         evidence=monitoring.evidence,
+        methodology=METHODOLOGY,
         methodology_digest=monitoring.methodology_digest,
         notes=(),
     )
@@ -420,22 +632,7 @@ def test_a_parcel_that_changed_hands_is_shared_by_time_and_walks_back_to_its_plo
 
 def test_parcels_may_be_shapes_whose_areas_are_those_of_their_strata(period: Callable[..., Monitoring]) -> None:
     """Four squares; the strata have the areas that the shapes have on the ellipsoid."""
-    rows = [("A", "pine", "coop-01", 0), ("B", "pine", "hh-0001", 1)]
-    rows += [("C", "oak", "hh-0002", 2), ("D", "oak", "coop-01", 3)]
-    features = [
-        {
-            "type": "Feature",
-            "properties": {"parcel_id": id_, "stratum": stratum, "holder": holder},
-            "geometry": {
-                "type": "Polygon",
-                "coordinates": [
-                    [[102 + 0.01 * (column + x), 25 + 0.01 * y] for x, y in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))]
-                ],
-            },
-        }
-        for id_, stratum, holder, column in rows
-    ]
-    shapes = json.dumps({"type": "FeatureCollection", "features": features})
+    shapes = squares()
     with pytest.raises(Contradiction, match="add up to"):
         period(parcels=shapes)
     measured = read_parcel_shapes(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import signal
 import subprocess
@@ -11,11 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from random import Random
 from threading import Thread
 from typing import Any
 
 import pytest
 from click.testing import Result as Ran
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from eth_account.messages import encode_typed_data
 from typer.testing import CliRunner
 
@@ -33,9 +36,11 @@ from oracles.errors import (
 )
 from oracles.evidence import merkle_root
 from oracles.keys import create_keystore
+from oracles.quality import Flag
 from oracles.reporting import open_signer, read_settings, reporter_at
 from oracles.reports import Report, oracle_domain
 from oracles.signers import LocalSigner, RemoteSigner
+from oracles.sources.mqtt import Journal, Verdict, sign_frame
 from oracles.sources.synthetic import write_county
 from tests.oracles.reporters import FEED, KEYS, WINDOW
 
@@ -353,6 +358,21 @@ def test_a_transaction_that_waits_is_sent_again_with_a_higher_fee(chain: Chain, 
     assert chain.w3.eth.get_transaction_count(KEYS["operator-1"].address) == flight["nonce"] + 2
 
 
+def test_what_a_dead_process_left_in_flight_goes_before_anything_new(chain: Chain, tmp_path: Path) -> None:
+    """The node forgot it, too. Its nonce is not given to the next transaction: that one would take its place."""
+    request = chain.w3.provider.make_request
+    request("evm_setAutomine", [False])  # type: ignore[arg-type]
+    signer, journal = LocalSigner(KEYS["operator-1"]), tmp_path / "flight.json"
+    anchor = chain.contract("MonitoringOracle").functions.anchor
+    with pytest.raises(NotMined):
+        Carrier(chain, signer, journal, patience_seconds=0.1, attempts=2).send(anchor(b"\x07" * 32))
+    request("anvil_dropAllTransactions", [])  # type: ignore[arg-type]
+    request("evm_setAutomine", [True])  # type: ignore[arg-type]
+    Carrier(chain, signer, journal, patience_seconds=5).send(anchor(b"\x08" * 32))
+    anchored_at = chain.contract("MonitoringOracle").functions.anchoredAt
+    assert all(chain.call(anchored_at(bytes([byte]) * 32)) for byte in (7, 8))
+
+
 def test_evidence_of_a_day_is_anchored_once(make: Callable[..., Path], chain: Chain, tmp_path: Path) -> None:
     settings = make("operator-1", head='evidence = "evidence"\n')
     refused = run_command("anchor", "--settings", settings, "--day", "2025-06-30")
@@ -391,6 +411,98 @@ def test_a_bundle_of_a_report_is_reproduced_and_proves_its_lines(
     assert "not 32 bytes" in run_command("verify", tmp_path / "proof.json", "--root", "0x11").stderr
     status = run_command("status", "--settings", settings)
     assert "last seq 1" in status.stdout
+
+
+# --- Quality flags --------------------------------------------------------------------------------
+
+
+def with_a_copied_plot(county: dict[str, Path], folder: Path) -> Path:
+    """The second tally sheet, in which one plot has the trees of another: one sample shown as two."""
+    header, *rows = county["second_trees"].read_text("utf-8").splitlines()
+    sheets: dict[str, list[str]] = {}
+    for row in rows:
+        sheets.setdefault(row.split(",")[0], []).append(row)
+    strata = {plot: listed[0].split(",")[1] for plot, listed in sheets.items()}
+    one, other = next(
+        (one, other) for one in sheets for other in sheets if one < other and strata[one] == strata[other]
+    )
+    sheets[other] = [row.replace(one, other, 1) for row in sheets[one]]
+    path = folder / "copied" / county["second_trees"].name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join([header, *(row for listed in sheets.values() for row in listed)]) + "\n", "utf-8")
+    return path
+
+
+def test_a_copied_plot_refuses_the_report_or_sets_its_bit_as_the_policy_says(
+    make: Callable[..., Path], chain: Chain, county: dict[str, Path], tmp_path: Path
+) -> None:
+    copied = {"second_trees": with_a_copied_plot(county, tmp_path)}
+    with working(make("operator-1", files=copied)) as reporter, pytest.raises(NothingToReport, match="too regular"):
+        reporter.report(reporter.settings.rounds[0])
+    assert reports_of(chain, "operator-1") == []
+    policy = tmp_path / "policy.toml"
+    policy.write_text('refuse = ["moved"]\n', "utf-8")
+    settings = make("operator-1", files={**copied, "policy": policy})
+    assert "too regular" in run_command("report", "--settings", settings, "--dry-run").stdout
+    assert reports_of(chain, "operator-1") == []
+    with working(settings) as reporter:
+        reporter.report(reporter.settings.rounds[0])
+    (sent,) = reports_of(chain, "operator-1")
+    assert sent["args"]["report"]["qcFlags"] == Flag.TOO_REGULAR
+
+
+def test_clean_plots_are_reported_without_a_flag(make: Callable[..., Path], chain: Chain) -> None:
+    with working(make("operator-1")) as reporter:
+        reporter.report(reporter.settings.rounds[0])
+    (sent,) = reports_of(chain, "operator-1")
+    assert sent["args"]["report"]["qcFlags"] == 0
+
+
+def test_faults_in_frames_arrive_as_bits_in_the_report_on_chain(
+    make: Callable[..., Path], chain: Chain, tmp_path: Path
+) -> None:
+    """Two sensors over two days; of one, two frames never came and one says what soil cannot be."""
+    start = 1_751_241_600
+    keys = {name: Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number, name in ((1, "A"), (2, "B"))}
+    random = Random(4)
+    journal = Journal(tmp_path / "journal", {name: key.public_key().public_bytes_raw() for name, key in keys.items()})
+    for number in range(96):
+        for name, key in keys.items():
+            moisture = 0.3 + 0.05 * math.sin(number / 9) + random.gauss(0, 0.01)
+            if name == "A" and number in (40, 41):
+                continue
+            if name == "A" and number == 60:
+                moisture = 7.0
+            at = start + 1_800 * number
+            sent = sign_frame(key, device=name, seq=number + 1, at=at, values={"soil": round(moisture, 3)})
+            assert journal.take(sent, arrived=at + 5) is Verdict.KEPT
+    journal.close()
+    frames = tmp_path / "two-days.frames"
+    frames.write_bytes(b"".join(path.read_bytes() for path in sorted((tmp_path / "journal").glob("*/*"))))
+    devices, limits = tmp_path / "devices.csv", tmp_path / "limits.toml"
+    devices.write_text(
+        "device,key\n" + "".join(f"{name},{key.public_key().public_bytes_raw().hex()}\n" for name, key in keys.items())
+    )
+    limits.write_text("least = 0.0\nmost = 1.0\ninterval = 1800\nresolution = 0.001\n")
+    settings = make("operator-1")
+    head = settings.read_text("utf-8").partition("[[rounds]]")[0]
+    settings.write_text(
+        f'{head}[[rounds]]\nfeed = "{FEED}"\nkind = "sensors"\nsubject = "soil-1"\nquantity = "soil"\nfill = 3\n'
+        f"period_start = {start}\nperiod_end = {start + 2 * 86_400}\n"
+        '[rounds.files]\nframes = "two-days.frames"\ndevices = "devices.csv"\nlimits = "limits.toml"\n'
+    )
+    told = run_command("report", "--settings", settings)
+    assert told.exit_code == 0, told.stderr
+    assert "gap in the sequence" in told.stdout
+    (sent,) = reports_of(chain, "operator-1")
+    report = sent["args"]["report"]
+    expected = Flag.MISSING | Flag.RANGE | Flag.SEQUENCE_GAP | Flag.GAP_FILLED
+    assert report["qcFlags"] & expected == expected
+    assert not report["qcFlags"] & (Flag.MOVED | Flag.TOO_REGULAR | Flag.CLOCK_DRIFT)
+    assert 250 < report["value"] < 350
+    (bundle,) = (tmp_path / "operator-1-state" / "bundles").glob("*.tar")
+    again = json.loads(run_command("reproduce", bundle, "--json").stdout)
+    assert again["qc_flags"] == report["qcFlags"]
 
 
 # --- Three processes, one of them lying -----------------------------------------------------------

@@ -8,16 +8,17 @@ from eth_account import Account
 from eth_keys.datatypes import Signature
 from eth_utils.crypto import keccak
 
+from ledger_service.domain.identifiers import bytes32_of
 from oracles.errors import InvalidReport
-from oracles.reports import REPORT_TYPE, Report, digest, oracle_domain, short_bytes32, sign
+from oracles.reports import REPORT_TYPE, Report, digest, oracle_domain, sign
 
 KEY = Account.from_key(b"\x11" * 32)
 CONTRACT = "0x" + "5f" * 20
 DOMAIN = oracle_domain(chain_id=31337, verifying_contract=CONTRACT)
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 REPORT = Report(
-    feed=short_bytes32("carbon-kg"),
-    subject=short_bytes32("fia-ri"),
+    feed=bytes32_of("carbon-kg"),
+    subject=bytes32_of("fia-ri"),
     period_start=1_090_800_000,
     period_end=1_553_040_000,
     observed_at=1_553_040_000,
@@ -73,17 +74,6 @@ def test_a_period_ends_after_it_starts_is_observed_when_over_and_valid_later() -
     ):
         with pytest.raises(InvalidReport):
             replace(REPORT, **changes)
-
-
-@pytest.mark.parametrize("text", ["", "x" * 32, "碳" * 11, "a\x00b"])
-def test_a_name_that_cannot_be_read_back_is_refused(text: str) -> None:
-    with pytest.raises(InvalidReport):
-        short_bytes32(text)
-
-
-def test_a_short_name_is_padded_on_the_right() -> None:
-    assert short_bytes32("x" * 31) == b"x" * 31 + b"\x00"
-    assert short_bytes32("碳汇").rstrip(b"\x00").decode() == "碳汇"
 
 
 def test_the_digest_is_that_of_eip_712_computed_by_hand() -> None:
