@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::fraction::Parts;
+use crate::keccak::{Kernel, Lanes, Work};
 use crate::register::require_length;
 use crate::shares::{narrow, part_down, runs};
 
@@ -96,44 +97,104 @@ pub fn waterfall(available: &[u64], pledges: Pledges<'_>, taken: &mut [u64], res
     }
     require_length("rest", available.len(), rest.len())?;
     let runs = runs(available.len(), offsets, rank.len())?;
-    if let Some(index) = rank.iter().position(|&rank| usize::from(rank) >= RANKS) {
+    // All bits together are those of a rank if each is: the number of ranks is a power of two.
+    if usize::from(rank.iter().fold(0, |bits, rank| bits | rank)) >= RANKS
+        && let Some(index) = rank.iter().position(|&rank| usize::from(rank) >= RANKS)
+    {
         let value = u64::from(rank[index]);
         return Err(Error::OutOfRange { what: "rank", index: index as u64, value, limit: RANKS as u64 });
     }
 
-    for ((&available, rest), run) in available.iter().zip(rest).zip(runs) {
-        let (rank, due, cap) = (&rank[run.clone()], &due[run.clone()], &cap[run.clone()]);
-        let taken = &mut taken[run];
-        // The asks stand where the answers will.
-        let (mut low, mut high) = ([0_u64; RANKS], [0_u64; RANKS]);
-        for (((taken, &rank), &due), &cap) in taken.iter_mut().zip(rank).zip(due).zip(cap) {
-            *taken = due.min(cap);
-            let rank = usize::from(rank) % RANKS;
-            let (sum, over) = low[rank].overflowing_add(*taken);
-            low[rank] = sum;
-            high[rank] += u64::from(over);
-        }
-        let asked: [u128; RANKS] = std::array::from_fn(|rank| u128::from(high[rank]) << 64 | u128::from(low[rank]));
+    Lanes::best().run(Pools { available, runs, pledges, taken, rest, rows: Vec::new() });
+    Ok(())
+}
 
-        let mut left = u128::from(available);
-        let served =
-            asked.iter().take_while(|&&asked| left.checked_sub(asked).map(|after| left = after).is_some()).count();
-        *rest = narrow(left);
-        if served == RANKS {
-            continue;
-        }
-        *rest = 0;
-        let parts = Parts::new(narrow(left), asked[served]);
-        // Without a branch on the rank: whoever is not of the rank that shares adds nothing to where its slices end.
-        let (mut end, mut paid) = (0, 0);
-        for (taken, &rank) in taken.iter_mut().zip(rank) {
-            let (rank, ask) = (usize::from(rank), *taken);
-            end += u128::from(if rank == served { ask } else { 0 });
-            let paid_before = std::mem::replace(&mut paid, parts.at(end));
-            *taken = if rank < served { ask } else { 0 } + (paid - paid_before);
+struct Pools<'a, R> {
+    available: &'a [u64],
+    runs: R,
+    pledges: Pledges<'a>,
+    taken: &'a mut [u64],
+    rest: &'a mut [u64],
+    /// The rows of the rank that shares.
+    rows: Vec<u32>,
+}
+
+impl<R: Iterator<Item = std::ops::Range<usize>>> Work for Pools<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const N: usize, K: Kernel<N>>(mut self, _: K) {
+        let Pledges { rank, due, cap, .. } = self.pledges;
+        for ((&available, rest), run) in self.available.iter().zip(self.rest).zip(self.runs) {
+            let (rank, due, cap) = (&rank[run.clone()], &due[run.clone()], &cap[run.clone()]);
+            *rest = serve(available, rank, due, cap, &mut self.taken[run], &mut self.rows);
         }
     }
-    Ok(())
+}
+
+/// Serves the pledges of one pool, and returns what is left.
+#[inline(always)]
+fn serve(available: u64, rank: &[u8], due: &[u64], cap: &[u64], taken: &mut [u64], rows: &mut Vec<u32>) -> u64 {
+    // The asks stand where the answers will.
+    let mut ored = 0;
+    for ((taken, &due), &cap) in taken.iter_mut().zip(due).zip(cap) {
+        *taken = due.min(cap);
+        ored |= *taken;
+    }
+    // Nothing is carried where even all asks, each as large as the largest could be, fit in 64 bits.
+    let fits = u64::from(ored.leading_zeros()) > u64::from((taken.len() as u64 + 1).ilog2());
+    let asked = if fits { sums_of_ranks(rank, taken) } else { wide_sums_of_ranks(rank, taken) };
+
+    let mut left = u128::from(available);
+    let served = asked.iter().take_while(|&&asked| left.checked_sub(asked).map(|after| left = after).is_some()).count();
+    let Some(&shared) = asked.get(served) else { return narrow(left) };
+
+    // Which rows share is found without a branch; dividing is for them alone.
+    let served = u8::try_from(served).expect("a rank");
+    if rows.len() < taken.len() {
+        rows.resize(taken.len(), 0);
+    }
+    let mut found = 0_usize;
+    for (row, &rank) in (0..).zip(rank) {
+        rows[found] = row;
+        found = found.wrapping_add(usize::from(rank == served));
+    }
+    for (taken, &rank) in taken.iter_mut().zip(rank) {
+        *taken = if rank > served { 0 } else { *taken };
+    }
+    let parts = Parts::new(narrow(left), shared);
+    let (mut end, mut paid) = (0, 0);
+    for &row in &rows[..found] {
+        let taken = &mut taken[row as usize];
+        end += u128::from(*taken);
+        let paid_before = std::mem::replace(&mut paid, parts.at(end));
+        *taken = paid - paid_before;
+    }
+    0
+}
+
+/// What the pledges of each rank ask for together, where that fits in 64 bits.
+#[inline(always)]
+fn sums_of_ranks(rank: &[u8], asks: &[u64]) -> [u128; RANKS] {
+    const SIDES: usize = 4;
+    // Side by side: a row that adds to the rank of the row before it does not wait for that.
+    let mut sums = [[0_u64; RANKS]; SIDES];
+    for (ranks, asks) in rank.chunks(SIDES).zip(asks.chunks(SIDES)) {
+        for ((sums, &rank), &ask) in sums.iter_mut().zip(ranks).zip(asks) {
+            let sum = &mut sums[usize::from(rank) % RANKS];
+            *sum = sum.wrapping_add(ask);
+        }
+    }
+    std::array::from_fn(|rank| u128::from(sums.iter().fold(0, |all: u64, sums| all.wrapping_add(sums[rank]))))
+}
+
+/// What the pledges of each rank ask for together.
+fn wide_sums_of_ranks(rank: &[u8], asks: &[u64]) -> [u128; RANKS] {
+    let mut sums = [0; RANKS];
+    for (&rank, &ask) in rank.iter().zip(asks) {
+        sums[usize::from(rank)] += u128::from(ask);
+    }
+    sums
 }
 
 #[cfg(test)]

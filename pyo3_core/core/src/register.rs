@@ -106,6 +106,20 @@ impl Weights<'_> {
         }
     }
 
+    /// The leaf at `begin`, up to seven behind it, and the levels above them that are not kept.
+    fn family(&self, accounts: &[Account], begin: usize, lanes: Lanes) -> [Block; tree::LOWEST] {
+        let run = begin..accounts.len().min(begin + (1 << tree::LOWEST));
+        match self {
+            Self::Narrow(weights) => tree::family(&accounts[run.clone()], &weights[run], lanes),
+            Self::Wide(weights) => tree::family(&accounts[run.clone()], &weights[run], lanes),
+        }
+    }
+
+    /// The node above so few leaves that none above them is kept.
+    fn top(&self, accounts: &[Account]) -> Node {
+        tree::node(&self.family(accounts, 0, Lanes::best())[tree::levels(accounts.len())..], 0)
+    }
+
     fn first_overflow(&self) -> Result<(), Error> {
         let mut level: Vec<u128> = (0..self.len()).map(|position| self.at(position)).collect();
         while level.len() > 1 {
@@ -199,7 +213,7 @@ impl<'a> Tree<'a> {
         let top = match nodes.last() {
             Some(_) => tree::node(nodes, 8 * (nodes.len() - 1)),
             None if accounts.is_empty() => return Err(Error::TotalIsZero),
-            None => tree::leaf_node(&accounts[0], weights.at(0)),
+            None => weights.top(accounts),
         };
         if top.sum == 0 {
             return Err(Error::TotalIsZero);
@@ -256,8 +270,9 @@ impl<'a> Tree<'a> {
     pub fn proofs(&self, indices: &[u64], proofs: &mut [u8]) -> Result<(), Error> {
         let (steps, rest) = proofs.as_chunks_mut::<STEP_BYTES>();
         let mut steps_left = steps.iter_mut();
+        let lanes = Lanes::best();
         for &index in indices {
-            for step in self.steps(self.position(index)?) {
+            for step in self.steps(self.position(index)?, lanes) {
                 let next = steps_left.next();
                 *next.ok_or(Error::LengthMismatch { what: "proofs", expected: 1, actual: 0 })? = step;
             }
@@ -307,12 +322,10 @@ impl<'a> Tree<'a> {
     /// [`Error::NoSuchLeaf`].
     pub fn before(&self, index: u64) -> Result<u128, Error> {
         let position = self.position(index)?;
-        let lefts = self.siblings(position).filter(|(side, _, _)| *side == Side::Left);
-        Ok(lefts
-            .map(|(_, level, sibling)| {
-                level.map_or_else(|| self.weights.at(sibling), |level| tree::sum(level, sibling))
-            })
-            .sum())
+        let family = position >> tree::LOWEST << tree::LOWEST;
+        let lefts = self.kept_siblings(position).filter(|(side, _, _)| *side == Side::Left);
+        let nearest = (family..position).map(|position| self.weights.at(position));
+        Ok(lefts.map(|(_, level, sibling)| tree::sum(level, sibling)).chain(nearest).sum())
     }
 
     /// R5: the proof of leaf `index`: its siblings from the leaf up, [`STEP_BYTES`] each.
@@ -320,18 +333,19 @@ impl<'a> Tree<'a> {
     /// # Errors
     /// [`Error::NoSuchLeaf`].
     pub fn proof(&self, index: u64) -> Result<Vec<u8>, Error> {
-        Ok(self.steps(self.position(index)?).flatten().collect())
+        Ok(self.steps(self.position(index)?, Lanes::best()).flatten().collect())
     }
 
     /// The steps of the proof of the leaf at `position`.
-    fn steps(&self, position: usize) -> impl Iterator<Item = [u8; STEP_BYTES]> {
-        self.siblings(position).map(|(_, level, sibling)| {
-            let node = match level {
-                Some(level) => tree::node(level, sibling),
-                None => tree::leaf_node(&self.accounts[sibling], self.weights.at(sibling)),
-            };
-            node.to_step()
-        })
+    fn steps(&self, position: usize, lanes: Lanes) -> impl Iterator<Item = [u8; STEP_BYTES]> {
+        let family = position >> tree::LOWEST << tree::LOWEST;
+        let nearest = self.weights.family(self.accounts, family, lanes);
+        let low = sides(self.count(), position as u64).take(tree::LOWEST).enumerate();
+        let low = low.filter_map(move |(height, side)| {
+            side.map(|_| tree::node(&nearest[height..=height], (position - family) >> height ^ 1))
+        });
+        let high = self.kept_siblings(position).map(|(_, level, sibling)| tree::node(level, sibling));
+        low.chain(high).map(Node::to_step)
     }
 
     /// What every leaf is entitled to of the `income` of the register's leg.
@@ -351,17 +365,15 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The siblings on the way from the leaf at `position` to the top: on which side, in which level (none: among the
-    /// leaves), and at which position of it.
-    fn siblings(&self, position: usize) -> impl Iterator<Item = (Side, Option<&'a [Block]>, usize)> {
+    /// The siblings that are kept on the way from the leaf at `position` to the top: on which side, in which level, and at
+    /// which position of it.
+    fn kept_siblings(&self, position: usize) -> impl Iterator<Item = (Side, &'a [Block], usize)> {
         let count = self.accounts.len();
         let mut above = self.nodes;
-        let mut level = None;
-        sides(self.count(), position as u64).enumerate().filter_map(move |(height, side)| {
-            let here = level;
-            let (next, rest) = above.split_at(tree::blocks_at(count, height + 1));
-            (level, above) = (Some(next), rest);
-            Some((side?, here, (position >> height) ^ 1))
+        sides(self.count(), position as u64).enumerate().skip(tree::LOWEST).filter_map(move |(height, side)| {
+            let (level, rest) = above.split_at(tree::blocks_at(count, height));
+            above = rest;
+            Some((side?, level, (position >> height) ^ 1))
         })
     }
 
@@ -406,15 +418,16 @@ fn build_nodes<W: Copy + Into<u128> + Sync>(
     let mut found = tree::Found::default();
     if whole > 0 {
         let mut rest = &mut *nodes;
-        let levels = std::array::from_fn(|below| {
-            let level = rest.split_off_mut(..tree::blocks_at(count, below + 1)).expect("every level has its blocks");
-            &mut level[..(whole >> (below + 1)) / 8]
+        let levels = std::array::from_fn(|kept| {
+            let height = tree::LOWEST + kept;
+            let level = rest.split_off_mut(..tree::blocks_at(count, height)).expect("every level has its blocks");
+            &mut level[..(whole >> height) / 8]
         });
         found |= tree::build_units(&accounts[..whole], &weights[..whole], levels, plan.lanes, plan.threads);
     }
     let (leaves, at_the_end) = tree::leaf_blocks(&accounts[whole..], &weights[whole..], plan.lanes);
     found |= at_the_end;
-    found |= tree::build_rest(count, &leaves, nodes, plan.lanes);
+    found |= tree::build_rest(count, leaves, nodes, plan.lanes);
     found
 }
 
@@ -622,9 +635,6 @@ impl Weights<'_> {
         nodes: &mut [u64],
         plan: Plan,
     ) -> Result<Node, Error> {
-        if let [account] = accounts {
-            return Ok(tree::leaf_node(account, self.at(run.start)));
-        }
         let weights = match self {
             Self::Narrow(weights) => Weights::Narrow(&weights[run]),
             Self::Wide(weights) => Weights::Wide(&weights[run]),
@@ -637,7 +647,10 @@ impl Weights<'_> {
         if found.overflow {
             weights.first_overflow()?;
         }
-        Ok(tree::node(blocks, 8 * (blocks.len() - 1)))
+        match blocks.len() {
+            0 => Ok(weights.top(accounts)),
+            _ => Ok(tree::node(blocks, 8 * (blocks.len() - 1))),
+        }
     }
 }
 

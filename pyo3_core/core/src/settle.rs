@@ -1,33 +1,31 @@
 //! Whole columns of receipts and of book lines.
 
 use crate::Error;
-use crate::keccak::{Kernel, Lanes, Work};
+use crate::keccak::{Kernel, LEGS, Lanes, Work};
 use crate::liens::WHOLE_BPS;
 use crate::register::require_length;
-use crate::shares::narrow;
 
-/// Legs that are written at once, whether an agreement has as many or not.
-const LEGS: usize = 4;
-
-/// Below this amount a fraction of 64 bits is exact: it is too large by less than 10,000 parts of 2^64, so that the part of
-/// an amount is too large by less than a ten-thousandth.
-const FAST: u64 = 1 << 50;
+/// The bits of a fraction behind the point. For an amount of 32 bits it is exact: rounded up, it is too large by less than
+/// 2^-46, so that the part of an amount is too large by less than 2^-14, which is less than a ten-thousandth.
+const FRACTION_BITS: u32 = 46;
 
 /// Agreements as slices of 10,000 basis points.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreements {
     /// Where each leg of each agreement ends, in basis points.
     ends: Vec<Vec<u64>>,
-    /// The same for agreements of at most [`LEGS`] legs.
+    /// How many legs each agreement has.
+    counts: Vec<usize>,
+    /// Where the legs end, for agreements of at most [`LEGS`] legs.
     short: Vec<Short>,
 }
 
-/// Where up to [`LEGS`] legs end, as fractions of 64 bits, rounded up; from the last leg on the whole, as a mask.
+/// Where up to [`LEGS`] legs end, as fractions of [`FRACTION_BITS`] bits, rounded up, in two words whose products with an
+/// amount of 32 bits fit in 64; from the last leg on the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Short {
-    count: usize,
-    fractions: [u64; LEGS],
-    wholes: [u64; LEGS],
+    high: [u64; LEGS],
+    low: [u64; LEGS],
 }
 
 impl Agreements {
@@ -36,7 +34,7 @@ impl Agreements {
     /// # Errors
     /// [`Error::LegsNotWhole`].
     pub fn new(legs: &[Vec<u64>]) -> Result<Self, Error> {
-        let mut agreements = Self { ends: Vec::new(), short: Vec::new() };
+        let mut agreements = Self { ends: Vec::new(), counts: Vec::new(), short: Vec::new() };
         for legs in legs {
             let total: u128 = legs.iter().copied().map(u128::from).sum();
             if total != WHOLE_BPS {
@@ -50,15 +48,16 @@ impl Agreements {
                     end
                 })
                 .collect();
-            let mut short = Short { count: ends.len(), fractions: [0; LEGS], wholes: [u64::MAX; LEGS] };
-            for (leg, &end) in ends.iter().enumerate().take(LEGS) {
-                if u128::from(end) < WHOLE_BPS {
-                    short.fractions[leg] = narrow((u128::from(end) << 64).div_ceil(WHOLE_BPS));
-                    short.wholes[leg] = 0;
-                }
-            }
+            let fraction = |leg: usize| {
+                let end = ends.get(leg).copied().unwrap_or(10_000);
+                (end << FRACTION_BITS).div_ceil(10_000)
+            };
+            agreements.short.push(Short {
+                high: std::array::from_fn(|leg| fraction(leg) >> 32),
+                low: std::array::from_fn(|leg| fraction(leg) & u64::from(u32::MAX)),
+            });
+            agreements.counts.push(ends.len());
             agreements.ends.push(ends);
-            agreements.short.push(short);
         }
         Ok(agreements)
     }
@@ -68,15 +67,15 @@ impl Agreements {
     /// # Errors
     /// [`Error::OutOfRange`] if a receipt names an agreement that is not there.
     pub fn legs_of(&self, agreement: &[u32]) -> Result<usize, Error> {
-        let mut legs = 0;
-        for (index, &named) in agreement.iter().enumerate() {
-            let Some(short) = self.short.get(named as usize) else {
-                let (index, value, limit) = (index as u64, named.into(), self.short.len() as u64);
-                return Err(Error::OutOfRange { what: "agreement", index, value, limit });
-            };
-            legs += short.count;
+        let unknown = |&named: &u32| named as usize >= self.counts.len();
+        if let Some(index) = agreement.iter().position(unknown) {
+            let (value, limit) = (agreement[index].into(), self.counts.len() as u64);
+            return Err(Error::OutOfRange { what: "agreement", index: index as u64, value, limit });
         }
-        Ok(legs)
+        // Checked once, so that adding up need not be.
+        let most = self.counts.iter().copied().max().unwrap_or_default();
+        agreement.len().checked_mul(most).expect("legs that fit in memory");
+        Ok(agreement.iter().fold(0, |legs: usize, &named| legs.wrapping_add(self.counts[named as usize])))
     }
 
     /// S2, S3: splits each of `amounts` among the legs of its `agreement`, one receipt after the other, each exactly.
@@ -85,11 +84,12 @@ impl Agreements {
     /// [`Error::LengthMismatch`], [`Error::OutOfRange`].
     pub fn split(&self, amounts: &[u64], agreement: &[u32], shares: &mut [u64]) -> Result<(), Error> {
         require_length("agreement", amounts.len(), agreement.len())?;
-        require_length("shares", self.legs_of(agreement)?, shares.len())?;
-        if !shares.is_empty() {
-            Lanes::best().run(Split { agreements: self, amounts, agreement, shares });
+        let rows = shares.len();
+        match Lanes::best().run(Split { agreements: self, amounts, agreement, shares }) {
+            Some(legs) if legs == rows => Ok(()),
+            // Told by looking again: it hardly ever happens.
+            _ => require_length("shares", self.legs_of(agreement)?, rows),
         }
-        Ok(())
     }
 }
 
@@ -101,37 +101,34 @@ struct Split<'a> {
 }
 
 impl Work for Split<'_> {
-    type Output = ();
+    /// The legs that were filled in, if all had an agreement and a place.
+    type Output = Option<usize>;
 
     #[inline(always)]
-    fn run<const N: usize, K: Kernel<N>>(self, _: K) {
+    fn run<const N: usize, K: Kernel<N>>(self, kernel: K) -> Option<usize> {
         let mut at = 0;
         for (&amount, &agreement) in self.amounts.iter().zip(self.agreement) {
-            let short = &self.agreements.short[agreement as usize];
-            let shares = &mut self.shares[at..];
-            at += short.count;
-            if amount < FAST
-                && short.count <= LEGS
+            let count = *self.agreements.counts.get(agreement as usize)?;
+            let shares = self.shares.get_mut(at..)?;
+            at += count;
+            if let Ok(amount) = u32::try_from(amount)
+                && count <= LEGS
                 && let Some(shares) = shares.first_chunk_mut::<LEGS>()
             {
                 // Without a branch on the number of legs: the next receipt writes over what is too much.
-                let mut paid_before = 0;
-                for (leg, share) in shares.iter_mut().enumerate() {
-                    let part = narrow((u128::from(short.fractions[leg]) * u128::from(amount)) >> 64);
-                    let paid = part + (short.wholes[leg] & amount);
-                    *share = paid.wrapping_sub(paid_before);
-                    paid_before = paid;
-                }
+                let short = &self.agreements.short[agreement as usize];
+                kernel.split::<FRACTION_BITS>(amount, &short.high, &short.low, shares);
                 continue;
             }
             // An amount is `whole * 10000 + rest`; the product with the rest is below 10^8.
             let (whole, rest) = (amount / 10_000, amount % 10_000);
             let mut paid = 0;
-            for (share, end) in shares.iter_mut().zip(&self.agreements.ends[agreement as usize]) {
+            for (share, end) in shares.get_mut(..count)?.iter_mut().zip(&self.agreements.ends[agreement as usize]) {
                 let paid_before = std::mem::replace(&mut paid, whole * end + rest * end / 10_000);
                 *share = paid - paid_before;
             }
         }
+        Some(at)
     }
 }
 
@@ -169,6 +166,9 @@ pub fn net(account: &[u32], amounts: &[i64], low: &mut [u64], high: &mut [u64]) 
 mod tests {
     use super::*;
 
+    /// The least amount that is divided.
+    const FAST: u64 = 1 << 32;
+
     #[test]
     fn agreement_that_is_not_whole_is_refused() {
         assert_eq!(Agreements::new(&[vec![3_000, 6_999]]), Err(Error::LegsNotWhole { total_bps: 9_999 }));
@@ -183,10 +183,22 @@ mod tests {
     }
 
     #[test]
+    fn shares_without_a_place_or_too_many_places_are_refused() {
+        let agreements = Agreements::new(&[vec![4_000, 6_000], vec![1_000; 10]]).unwrap();
+        for (agreement, legs) in [([0, 0], 4), ([1, 0], 12), ([0, 1], 12)] {
+            for places in (0..2 * legs).filter(|&places| places != legs) {
+                let (expected, actual) = (legs as u64, places as u64);
+                let refused = Error::LengthMismatch { what: "shares", expected, actual };
+                assert_eq!(agreements.split(&[5, 1 << 40], &agreement, &mut vec![0; places]), Err(refused));
+            }
+        }
+    }
+
+    #[test]
     fn agreements_of_few_and_of_many_legs_split_alike() {
         let few = vec![3_000, 4_000, 3_000];
         let many = vec![1_000; 10];
-        let amounts = [0, 1, 9_999, 10_000, u64::MAX, u64::MAX - 1, 123_456_789, FAST - 1, FAST, FAST + 1];
+        let amounts = [0, 1, 9_999, 10_000, u64::MAX, u64::MAX - 1, 123_456_789, FAST - 1, FAST, FAST + 1, 1 << 50];
         for legs in [vec![few.clone()], vec![many.clone(), few], vec![many]] {
             let agreements = Agreements::new(&legs).unwrap();
             for amount in amounts {

@@ -3,7 +3,8 @@
 use ruint::aliases::U256;
 
 use crate::Error;
-use crate::fraction::{Parts, scale};
+use crate::fraction::{Parts, scale, scale_short};
+use crate::keccak::{Kernel, Lanes, Work};
 use crate::register::require_length;
 
 /// Whether more income may still arrive.
@@ -83,12 +84,14 @@ pub fn shares(income: u64, weights: &[u64], stage: Stage) -> Result<Vec<u64>, Er
 
 /// The sum of a column, which has less than 2^64 rows.
 #[must_use]
+#[inline(always)]
 pub fn sum(column: &[u64]) -> u128 {
-    // In pieces whose sum of low halves and of high halves fits in 64 bits.
+    // In pieces whose sum of low halves and of high halves fits in 64 bits: neither wraps, and without the question whether
+    // they do, many are added up at once.
     let pieces = column.chunks(1 << 20).map(|piece| {
-        let (low, high) = piece
-            .iter()
-            .fold((0_u64, 0_u64), |(low, high), value| (low + (value & u64::from(u32::MAX)), high + (value >> 32)));
+        let (low, high) = piece.iter().fold((0_u64, 0_u64), |(low, high), value| {
+            (low.wrapping_add(value & u64::from(u32::MAX)), high.wrapping_add(value >> 32))
+        });
         (u128::from(high) << 32) + u128::from(low)
     });
     pieces.sum()
@@ -145,33 +148,22 @@ pub fn share_from(
     shares: &mut [u64],
 ) -> Result<(), Error> {
     require_length("shares", weights.len(), shares.len())?;
-    if total == 0 {
-        return Err(Error::TotalIsZero);
+    Lanes::best().run(Shard { income, total, column: Column { before, weights, shares, stage } })
+}
+
+struct Shard<'a> {
+    income: u64,
+    total: u128,
+    column: Column<'a>,
+}
+
+impl Work for Shard<'_> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn run<const N: usize, K: Kernel<N>>(self, _: K) -> Self::Output {
+        self.column.fill(self.income, self.total)
     }
-    let refused = || Error::WeightAboveTotal { before, weight: sum(weights), total };
-    if before > total {
-        return Err(refused());
-    }
-    let column = Column { before, weights, shares, stage };
-    let fits = match Parts::new(income, total) {
-        Parts::Wide { .. } => before.checked_add(sum(weights)).is_some_and(|end| end <= total),
-        _ => true,
-    };
-    if !fits {
-        return Err(refused());
-    }
-    match Parts::new(income, total) {
-        Parts::Fraction { high, low } => column.fill_narrow(total, |x| scale(high, low, x)),
-        Parts::Times { times, high, low } => {
-            column.fill_narrow(total, |x| times.wrapping_mul(x).wrapping_add(scale(high, low, x)))
-        }
-        parts @ Parts::Wide { .. } => {
-            column.fill_wide(parts);
-            true
-        }
-    }
-    .then_some(())
-    .ok_or_else(refused)
 }
 
 /// A shard of a column that is being shared.
@@ -183,6 +175,34 @@ struct Column<'a> {
 }
 
 impl Column<'_> {
+    /// Fills the shares of `income`.
+    #[inline(always)]
+    fn fill(self, income: u64, total: u128) -> Result<(), Error> {
+        if total == 0 {
+            return Err(Error::TotalIsZero);
+        }
+        let (before, weights) = (self.before, self.weights);
+        let within = before <= total
+            && match Parts::new(income, total) {
+                Parts::Short { fraction } => self.fill_narrow(total, |x| scale_short(fraction, x)),
+                Parts::ShortTimes { times, fraction } => {
+                    self.fill_narrow(total, |x| times.wrapping_mul(x).wrapping_add(scale_short(fraction, x)))
+                }
+                Parts::Fraction { high, low } => self.fill_narrow(total, |x| scale(high, low, x)),
+                Parts::Times { times, high, low } => {
+                    self.fill_narrow(total, |x| times.wrapping_mul(x).wrapping_add(scale(high, low, x)))
+                }
+                parts @ Parts::Wide { .. } => {
+                    let fits = before.checked_add(sum(weights)).is_some_and(|end| end <= total);
+                    if fits {
+                        self.fill_wide(parts);
+                    }
+                    fits
+                }
+            };
+        if within { Ok(()) } else { Err(Error::WeightAboveTotal { before, weight: sum(weights), total }) }
+    }
+
     /// Fills the shares from parts of 64 bits. Returns whether the slices lie within the total; if not, what was filled in
     /// means nothing.
     #[inline(always)]
@@ -261,11 +281,28 @@ pub fn share_ragged(
 ) -> Result<(), Error> {
     require_length("shares", weights.len(), shares.len())?;
     let runs = runs(incomes.len(), offsets, weights.len())?;
-    for (&income, run) in incomes.iter().zip(runs) {
-        let weights = &weights[run.clone()];
-        share_from(income, 0, weights, sum(weights), stage, &mut shares[run])?;
+    Lanes::best().run(Ragged { incomes, runs, weights, stage, shares })
+}
+
+struct Ragged<'a, R> {
+    incomes: &'a [u64],
+    runs: R,
+    weights: &'a [u64],
+    stage: Stage,
+    shares: &'a mut [u64],
+}
+
+impl<R: Iterator<Item = std::ops::Range<usize>>> Work for Ragged<'_, R> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn run<const N: usize, K: Kernel<N>>(self, _: K) -> Self::Output {
+        for (&income, run) in self.incomes.iter().zip(self.runs) {
+            let (weights, shares) = (&self.weights[run.clone()], &mut self.shares[run]);
+            Column { before: 0, weights, shares, stage: self.stage }.fill(income, sum(weights))?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The runs of rows between `count + 1` offsets, which rise from zero to the number of rows.

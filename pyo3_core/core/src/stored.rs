@@ -8,10 +8,10 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::register::{Account, Plan, refuse_zero_account, require_length};
-use crate::tree::{self, BLOCK_WORDS, Block, UNIT, UNIT_LEVELS, node_words};
+use crate::tree::{self, BLOCK_WORDS, Block, LOWEST, UNIT, UNIT_HEIGHT, UNIT_LEVELS, node_words};
 
 /// How a file of a register begins.
-pub const MAGIC: [u8; 16] = *b"gongsheng-reg\0\0\x01";
+pub const MAGIC: [u8; 16] = *b"gongsheng-reg\0\0\x02";
 
 /// The length of the header.
 pub const HEADER_BYTES: usize = 64;
@@ -152,15 +152,15 @@ impl Stream {
         self.make_units(write)?;
         let (mut below, _) = tree::leaf_blocks(&self.accounts, &self.weights, self.plan.lanes);
         for height in 1..=tree::levels(self.count) {
-            if height == UNIT_LEVELS + 1 {
+            if height == UNIT_HEIGHT + 1 {
                 below = std::mem::take(&mut self.kept);
             }
-            let made = if height <= UNIT_LEVELS { self.made } else { 0 };
-            let level = tree::level(self.count, made, height, &below, self.plan.lanes);
-            if !level.is_empty() {
+            let made = if height <= UNIT_HEIGHT { self.made } else { 0 };
+            let (level, _) = tree::level(self.count, made, height, &below, self.plan.lanes);
+            if height >= LOWEST && !level.is_empty() {
                 write(self.word(height, made), level.as_flattened())?;
             }
-            if height == UNIT_LEVELS {
+            if height == UNIT_HEIGHT {
                 self.kept.extend_from_slice(&level);
             }
             below = level;
@@ -175,12 +175,12 @@ impl Stream {
             return Ok(());
         }
         let mut levels: [Vec<Block>; UNIT_LEVELS] =
-            std::array::from_fn(|below| vec![[0; BLOCK_WORDS]; (ready >> (below + 1)) / 8]);
+            std::array::from_fn(|kept| vec![[0; BLOCK_WORDS]; (ready >> (LOWEST + kept)) / 8]);
         let slices = levels.each_mut().map(Vec::as_mut_slice);
         let (accounts, weights) = (&self.accounts[..ready], &self.weights[..ready]);
         tree::build_units(accounts, weights, slices, self.plan.lanes, self.plan.threads);
-        for (below, level) in levels.iter().enumerate() {
-            write(self.word(below + 1, self.made), level.as_flattened())?;
+        for (height, level) in (LOWEST..).zip(&levels) {
+            write(self.word(height, self.made), level.as_flattened())?;
         }
         self.kept.extend_from_slice(&levels[UNIT_LEVELS - 1]);
         self.accounts.drain(..ready);

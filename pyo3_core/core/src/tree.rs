@@ -2,8 +2,9 @@
 //!
 //! Nodes stand in blocks of eight: first the first word of all eight hashes, then the second, and so on, then the low
 //! words of the eight sums, then the high ones. A level is a run of whole blocks, unused places are zero, and the levels
-//! follow each other from the parents of the leaves to the top. The leaves are not stored: their hashes are computed
-//! again where a proof needs one.
+//! follow each other from height [`LOWEST`] to the top. What is below is seven eighths of all nodes and is not kept: a proof
+//! hashes the eight leaves around its own again, which takes three permutations side by side. Writing to memory for the
+//! first time costs more than that.
 
 use crate::Error;
 use crate::keccak::{Kernel, Lanes, Work};
@@ -21,14 +22,20 @@ const LOW: usize = HASH_WORDS;
 const HIGH: usize = HASH_WORDS + 1;
 const EMPTY: Block = [0; BLOCK_WORDS];
 
-/// The levels that are built together while they are in the processor's nearest cache.
-pub(crate) const UNIT_LEVELS: usize = 7;
+/// The height of the lowest nodes that are kept: each stands for as many leaves as a block has.
+pub(crate) const LOWEST: usize = 3;
 
-/// How many blocks of leaves are laid out at a time.
-const LAID_OUT: usize = 16;
+/// The height of a unit, whose levels are built together while they are in the processor's nearest cache.
+pub(crate) const UNIT_HEIGHT: usize = 7;
 
-/// The leaves of those levels: the highest of them is one block.
-pub(crate) const UNIT: usize = NODES << UNIT_LEVELS;
+/// The levels of a unit that are kept.
+pub(crate) const UNIT_LEVELS: usize = UNIT_HEIGHT + 1 - LOWEST;
+
+/// The leaves of a unit: its highest level is one block.
+pub(crate) const UNIT: usize = NODES << UNIT_HEIGHT;
+
+/// The blocks of leaves below one block of the lowest nodes that are kept.
+const FAMILY: usize = 1 << LOWEST;
 
 /// The number of levels above `count` leaves.
 pub(crate) fn levels(count: usize) -> usize {
@@ -45,12 +52,12 @@ pub(crate) fn blocks_at(count: usize, height: usize) -> usize {
     nodes_at(count, height).div_ceil(NODES)
 }
 
-/// The number of blocks below `height`, which is one or more.
+/// The number of blocks that are kept below `height`.
 pub(crate) fn blocks_below(count: usize, height: usize) -> usize {
-    (1..height).map(|below| blocks_at(count, below)).sum()
+    (LOWEST..height).map(|below| blocks_at(count, below)).sum()
 }
 
-/// The number of 64-bit words that the nodes above `count` leaves take.
+/// The number of 64-bit words that the nodes take that are kept above `count` leaves.
 #[must_use]
 pub fn node_words(count: usize) -> usize {
     BLOCK_WORDS * blocks_below(count, levels(count) + 1)
@@ -236,7 +243,7 @@ fn any<const N: usize, K: Kernel<N>>(kernel: K, carries: K::Vector) -> bool {
     words.into_iter().any(|word| word > 0)
 }
 
-/// Whole units of leaves and the levels above them, from the parents of the leaves to the height of a unit.
+/// Whole units of leaves and the levels above them, from the lowest that is kept to the height of a unit.
 struct Units<'a, 'l, W> {
     accounts: &'a [Account],
     weights: &'a [W],
@@ -250,23 +257,29 @@ impl<W: Copy + Into<u128>> Work for Units<'_, '_, W> {
     fn run<const N: usize, K: Kernel<N>>(self, kernel: K) -> Found {
         let mut found = Found::default();
         let mut carries = kernel.splat(0);
-        let (accounts, _) = self.accounts.as_chunks::<NODES>();
-        let (weights, _) = self.weights.as_chunks::<NODES>();
-        // Laid out well before they are loaded as vectors, which do not wait for the words then.
-        let mut preimages = [[[0; NODES]; 5]; LAID_OUT];
+        let accounts = self.accounts.as_chunks::<NODES>().0.as_chunks::<FAMILY>().0;
+        let weights = self.weights.as_chunks::<NODES>().0.as_chunks::<FAMILY>().0;
+        let mut blocks = UNIT / NODES / FAMILY;
         for unit in 0..self.accounts.len() / UNIT {
-            let mut blocks = UNIT / NODES / 2;
             for at in unit * blocks..(unit + 1) * blocks {
-                if 2 * at % LAID_OUT == 0 {
-                    for (next, preimage) in preimages.iter_mut().enumerate() {
-                        found.zero_account |= lay_out(&accounts[2 * at + next], &weights[2 * at + next], preimage);
+                // Laid out well before they are loaded as vectors, which do not wait for the words then.
+                let mut preimages = [[[0; NODES]; 5]; FAMILY];
+                for ((preimage, accounts), weights) in preimages.iter_mut().zip(&accounts[at]).zip(&weights[at]) {
+                    found.zero_account |= lay_out(accounts, weights, preimage);
+                }
+                let mut family = [EMPTY; FAMILY];
+                for (block, preimage) in family.iter_mut().zip(&preimages) {
+                    leaf_block(kernel, preimage, block);
+                }
+                // Two levels that are not kept, each in the place of the one below, and the lowest that is.
+                for parents in [FAMILY / 2, FAMILY / 4] {
+                    for parent in 0..parents {
+                        let mut block = EMPTY;
+                        parent_block(kernel, [&family[2 * parent], &family[2 * parent + 1]], &mut block, &mut carries);
+                        family[parent] = block;
                     }
                 }
-                let mut leaves = [EMPTY; 2];
-                for (side, block) in leaves.iter_mut().enumerate() {
-                    leaf_block(kernel, &preimages[2 * at % LAID_OUT + side], block);
-                }
-                parent_block(kernel, leaves.each_ref(), &mut self.levels[0][at], &mut carries);
+                parent_block(kernel, [&family[0], &family[1]], &mut self.levels[0][at], &mut carries);
             }
             for height in 1..UNIT_LEVELS {
                 blocks /= 2;
@@ -277,9 +290,32 @@ impl<W: Copy + Into<u128>> Work for Units<'_, '_, W> {
                     parent_block(kernel, children, &mut parents[at], &mut carries);
                 }
             }
+            blocks = UNIT / NODES / FAMILY;
         }
         found.overflow = any(kernel, carries);
         found
+    }
+}
+
+/// Up to eight leaves.
+struct Leaf8<'a, W> {
+    accounts: &'a [Account],
+    weights: &'a [W],
+}
+
+impl<W: Copy + Into<u128>> Work for Leaf8<'_, W> {
+    type Output = (Block, Found);
+
+    #[inline(always)]
+    fn run<const N: usize, K: Kernel<N>>(self, kernel: K) -> Self::Output {
+        let (mut accounts, mut weights) = ([[1; 20]; NODES], [0_u128; NODES]);
+        for (lane, (account, &weight)) in self.accounts.iter().zip(self.weights).enumerate() {
+            (accounts[lane], weights[lane]) = (*account, weight.into());
+        }
+        let (mut preimage, mut block) = ([[0; NODES]; 5], EMPTY);
+        let zero_account = lay_out(&accounts, &weights, &mut preimage);
+        leaf_block(kernel, &preimage, &mut block);
+        (block, Found { zero_account, ..Found::default() })
     }
 }
 
@@ -296,13 +332,8 @@ impl<W: Copy + Into<u128>> Work for Leaves<'_, W> {
     fn run<const N: usize, K: Kernel<N>>(self, kernel: K) -> Self::Output {
         let mut found = Found::default();
         let blocks = self.accounts.chunks(NODES).zip(self.weights.chunks(NODES)).map(|(accounts, weights)| {
-            let (mut eight, mut heavy) = ([[1; 20]; NODES], [0_u128; NODES]);
-            for (lane, (account, &weight)) in accounts.iter().zip(weights).enumerate() {
-                (eight[lane], heavy[lane]) = (*account, weight.into());
-            }
-            let (mut preimage, mut block) = ([[0; NODES]; 5], EMPTY);
-            found.zero_account |= lay_out(&eight, &heavy, &mut preimage);
-            leaf_block(kernel, &preimage, &mut block);
+            let (block, here) = Leaf8 { accounts, weights }.run(kernel);
+            found |= here;
             block
         });
         (blocks.collect(), found)
@@ -356,10 +387,10 @@ pub(crate) fn build_units<W: Copy + Into<u128> + Sync>(
     std::thread::scope(|scope| {
         let mut rest = levels;
         let runs = accounts.chunks(each).zip(weights.chunks(each)).map(|(accounts, weights)| {
-            let mut height = 0;
+            let mut height = LOWEST;
             let levels = rest.each_mut().map(|level| {
                 height += 1;
-                level.split_off_mut(..(accounts.len() >> height) / NODES).expect("every unit has its blocks")
+                level.split_off_mut(..(accounts.len() >> (height - 1)) / NODES).expect("every unit has its blocks")
             });
             scope.spawn(move || {
                 let mut levels = levels;
@@ -376,17 +407,23 @@ pub(crate) fn build_units<W: Copy + Into<u128> + Sync>(
 }
 
 /// Makes all levels, when those of whole units are made; `leaves` are the blocks of the leaves behind the last whole unit.
-pub(crate) fn build_rest(count: usize, leaves: &[Block], all: &mut [Block], lanes: Lanes) -> Found {
+pub(crate) fn build_rest(count: usize, leaves: Vec<Block>, all: &mut [Block], lanes: Lanes) -> Found {
     let mut found = Found::default();
     let whole = count / UNIT * UNIT;
-    let mut below: &[Block] = leaves;
+    let mut family = leaves;
+    for height in 1..LOWEST.min(levels(count) + 1) {
+        let (level, at_this) = level(count, whole, height, &family, lanes);
+        found |= at_this;
+        family = level;
+    }
+    let mut below: &[Block] = &family;
     let mut rest = all;
-    for height in 1..=levels(count) {
+    for height in LOWEST..=levels(count) {
         let (level, above) = rest.split_at_mut(blocks_at(count, height));
         // Up to the height of a unit the whole units are made already; above it nothing is.
-        let made = if height <= UNIT_LEVELS { whole } else { 0 };
+        let made = if height <= UNIT_HEIGHT { whole } else { 0 };
         let from = (made >> height) / NODES;
-        let children = if height == 1 { below } else { &below[2 * from..] };
+        let children = if height == LOWEST { below } else { &below[2 * from..] };
         let count = nodes_at(count, height - 1) - (made >> (height - 1));
         found |= lanes.run(Level { children, count, parents: &mut level[from..] });
         (below, rest) = (level, above);
@@ -395,11 +432,23 @@ pub(crate) fn build_rest(count: usize, leaves: &[Block], all: &mut [Block], lane
 }
 
 /// The level at `height` behind what is made above the first `made` of `count` leaves, from the `children` behind it.
-pub(crate) fn level(count: usize, made: usize, height: usize, children: &[Block], lanes: Lanes) -> Vec<Block> {
+pub(crate) fn level(count: usize, made: usize, height: usize, children: &[Block], lanes: Lanes) -> (Vec<Block>, Found) {
     let mut parents = vec![EMPTY; blocks_at(count, height) - (made >> height) / NODES];
     let count = nodes_at(count, height - 1) - (made >> (height - 1));
-    lanes.run(Level { children, count, parents: &mut parents });
-    parents
+    let found = lanes.run(Level { children, count, parents: &mut parents });
+    (parents, found)
+}
+
+/// A block of leaves, of which there may be fewer than eight, and the levels above it that are not kept.
+pub(crate) fn family<W: Copy + Into<u128>>(accounts: &[Account], weights: &[W], lanes: Lanes) -> [Block; LOWEST] {
+    let mut family = [EMPTY; LOWEST];
+    (family[0], _) = lanes.run(Leaf8 { accounts, weights });
+    for height in 1..LOWEST {
+        let (below, above) = family.split_at_mut(height);
+        let count = nodes_at(accounts.len(), height - 1);
+        lanes.run(Level { children: &below[height - 1..], count, parents: &mut above[..1] });
+    }
+    family
 }
 
 /// Makes the nodes above the leaves `changed` again, one by one.
@@ -411,23 +460,37 @@ pub(crate) fn refresh(
 ) -> Result<(), Error> {
     let mut rest = nodes;
     let mut below: &[Block] = &[];
-    for height in 1..=levels(count) {
+    for height in LOWEST..=levels(count) {
         let (level, above) = rest.split_at_mut(blocks_at(count, height));
         for position in &mut changed {
-            *position /= 2;
+            *position >>= if height == LOWEST { LOWEST } else { 1 };
         }
         changed.dedup();
-        let child = |position: usize| if height == 1 { leaf(position) } else { node(below, position) };
         for &position in &changed {
-            let mut node = child(2 * position);
-            if 2 * position + 1 < nodes_at(count, height - 1) {
-                node = Node::parent(&node, &child(2 * position + 1))?;
-            }
-            set_node(level, position, &node);
+            let fresh = if height == LOWEST {
+                subtree(count, height, position, &leaf)?
+            } else if 2 * position + 1 < nodes_at(count, height - 1) {
+                Node::parent(&node(below, 2 * position), &node(below, 2 * position + 1))?
+            } else {
+                node(below, 2 * position)
+            };
+            set_node(level, position, &fresh);
         }
         (below, rest) = (level, above);
     }
     Ok(())
+}
+
+/// The node at `height` and `position`, from its leaves.
+fn subtree(count: usize, height: usize, position: usize, leaf: &impl Fn(usize) -> Node) -> Result<Node, Error> {
+    if height == 0 {
+        return Ok(leaf(position));
+    }
+    let left = subtree(count, height - 1, 2 * position, leaf)?;
+    if 2 * position + 1 == nodes_at(count, height - 1) {
+        return Ok(left);
+    }
+    Node::parent(&left, &subtree(count, height - 1, 2 * position + 1, leaf)?)
 }
 
 /// The blocks of fewer leaves than a unit.

@@ -50,6 +50,9 @@ const LAST_PAD: u64 = 1 << 63;
 /// The word of a state that has [`LAST_PAD`].
 const LAST_PAD_WORD: usize = RATE_BYTES / 8 - 1;
 
+/// Legs that are written at once, whether an agreement has as many or not.
+pub const LEGS: usize = 4;
+
 /// A way to work on `N` words at once, one of each of `N` states.
 pub trait Kernel<const N: usize>: Copy {
     /// `N` words of 64 bits.
@@ -104,6 +107,18 @@ pub trait Kernel<const N: usize>: Copy {
         self.down::<63>(self.or(self.and(a, b), self.and_not(sum, self.or(a, b))))
     }
 
+    /// Writes what lies between the ends of neighbouring legs. An end is `amount * (high * 2^32 + low) / 2^BITS`, rounded
+    /// down; `high` is below `2^(BITS - 31)`, and `low` has 32 bits.
+    #[inline(always)]
+    fn split<const BITS: u32>(self, amount: u32, high: &[u64; LEGS], low: &[u64; LEGS], legs: &mut [u64; LEGS]) {
+        let mut before = 0;
+        for (leg, (high, low)) in legs.iter_mut().zip(high.iter().zip(low)) {
+            let end = (u64::from(amount) * high + (u64::from(amount) * low >> 32)) >> (BITS - 32);
+            *leg = end.wrapping_sub(before);
+            before = end;
+        }
+    }
+
     /// The permutation keccak-f[1600] of every state.
     fn permute(self, states: &mut [Self::Vector; WORDS]);
 
@@ -115,8 +130,9 @@ pub trait Kernel<const N: usize>: Copy {
     #[inline(always)]
     fn rounds(self, states: &mut [Self::Vector; WORDS]) {
         let mut state = *states;
-        for constant in ROUND_CONSTANTS {
-            state = self.round(state, constant);
+        // Two at a time: what the compiler moves between registers at the end of a round it moves half as often.
+        for &[one, other] in ROUND_CONSTANTS.as_chunks::<2>().0 {
+            state = self.round(self.round(state, one), other);
         }
         *states = state;
     }
@@ -130,8 +146,8 @@ pub trait Kernel<const N: usize>: Copy {
         state[LAST_PAD_WORD] = self.splat(LAST_PAD);
         let [first, rounds @ .., last] = &ROUND_CONSTANTS;
         state = self.round(state, *first);
-        for &constant in rounds {
-            state = self.round(state, constant);
+        for &[one, other] in rounds.as_chunks::<2>().0 {
+            state = self.round(self.round(state, one), other);
         }
         state = self.round(state, *last);
         [state[0], state[1], state[2], state[3]]
@@ -292,7 +308,7 @@ mod x86_64 {
     #[allow(clippy::wildcard_imports, reason = "three dozen instructions")]
     use std::arch::x86_64::*;
 
-    use super::{Kernel, WORDS, Work};
+    use super::{Kernel, LEGS, WORDS, Work};
 
     /// Proof that the processor has AVX-512 F, BW, DQ and VL: eight states at once.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -380,6 +396,11 @@ mod x86_64 {
             unsafe { hash(self, message) }
         }
         #[inline(always)]
+        fn split<const BITS: u32>(self, amount: u32, high: &[u64; LEGS], low: &[u64; LEGS], legs: &mut [u64; LEGS]) {
+            // Four words are a vector of AVX2, which is part of AVX-512.
+            Avx2(()).split::<BITS>(amount, high, low, legs);
+        }
+        #[inline(always)]
         fn splat(self, word: u64) -> __m512i {
             // SAFETY: `self` is proof of the instructions.
             unsafe { _mm512_set1_epi64(word.cast_signed()) }
@@ -438,6 +459,22 @@ mod x86_64 {
             }
             // SAFETY: `self` is proof of the instructions.
             unsafe { hash(self, message) }
+        }
+        #[inline(always)]
+        fn split<const BITS: u32>(self, amount: u32, high: &[u64; LEGS], low: &[u64; LEGS], legs: &mut [u64; LEGS]) {
+            let (high, low) = (self.load(high), self.load(low));
+            // SAFETY: `self` is proof of the instructions.
+            let between = unsafe {
+                let amount = _mm256_set1_epi64x(i64::from(amount));
+                let ends = _mm256_add_epi64(
+                    _mm256_mul_epu32(amount, high),
+                    _mm256_srli_epi64::<32>(_mm256_mul_epu32(amount, low)),
+                );
+                let ends = _mm256_srl_epi64(ends, _mm_cvtsi64_si128(i64::from(BITS - 32)));
+                let before = _mm256_permute4x64_epi64::<0b10_01_00_00>(ends);
+                _mm256_sub_epi64(ends, _mm256_blend_epi32::<0b11>(before, _mm256_setzero_si256()))
+            };
+            self.store(between, legs);
         }
         #[inline(always)]
         fn splat(self, word: u64) -> __m256i {

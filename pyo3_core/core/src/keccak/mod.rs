@@ -6,7 +6,7 @@ use std::fmt;
 
 #[cfg(target_arch = "x86_64")]
 pub use lanes::{Avx2, Avx512};
-pub use lanes::{Kernel, Scalar, WORDS, Work};
+pub use lanes::{Kernel, LEGS, Scalar, WORDS, Work};
 
 /// How many bytes of a message go into one permutation.
 const RATE_BYTES: usize = 136;
@@ -80,7 +80,13 @@ impl Lanes {
     /// The widest way of this processor.
     #[must_use]
     pub fn best() -> Self {
-        Self::available().into_iter().next_back().unwrap_or(Self::Scalar)
+        #[cfg(target_arch = "x86_64")]
+        if let Some(kernel) = Avx512::detect() {
+            return Self::Avx512(kernel);
+        } else if let Some(kernel) = Avx2::detect() {
+            return Self::Avx2(kernel);
+        }
+        Self::Scalar
     }
 
     /// The way with this name, if the processor has it.
