@@ -325,7 +325,7 @@ contract DataAssets is IDataAssets, PauseClock {
     }
 
     function _lenderOf(bytes32 pledge) private view returns (address) {
-        return pledges.termsOf(pledge).lender;
+        return pledges.standingOf(pledge).lender;
     }
 
     function _isAgreed(Covenant storage covenant) private view returns (bool) {
@@ -413,7 +413,7 @@ contract DataAssets is IDataAssets, PauseClock {
             covenant.staleBps
         );
         IPledges.Debt memory owed = pledges.debtOf(status.pledge);
-        status.debt = owed.principal + owed.interest;
+        status.debt = owed.principal + owed.interest + owed.costs;
         if (Valuation.isShort(status.value, covenant.maxLtvBps, status.debt)) status.reasons |= SHORTFALL;
 
         if (status.reasons & SHORTFALL != 0) status.standing = Standing.Shortfall;

@@ -12,8 +12,8 @@ interface ICertificateLiens {
     /// @return What is owed under `pledge` now.
     function debtOf(bytes32 pledge) external view returns (IPledges.Debt memory);
 
-    /// @return The terms of `pledge`: its lender is the one who consents to a covenant.
-    function termsOf(bytes32 pledge) external view returns (IPledges.Terms memory);
+    /// @return What of the terms of `pledge` can change: its lender is the one who consents to a covenant.
+    function standingOf(bytes32 pledge) external view returns (IPledges.Standing memory);
 }
 
 /// @title Data assets

@@ -27,7 +27,7 @@ contract PledgesOfCertificates is ICertificateLiens {
     }
 
     /// @inheritdoc ICertificateLiens
-    function termsOf(bytes32 pledge) external view returns (IPledges.Terms memory terms) {
-        terms.lender = _lenders[pledge];
+    function standingOf(bytes32 pledge) external view returns (IPledges.Standing memory standing) {
+        standing.lender = _lenders[pledge];
     }
 }
