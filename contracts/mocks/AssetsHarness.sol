@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {IDataAssets} from "../interfaces/IDataAssets.sol";
-
 /// @title Data assets of which only the licence income is known
 /// @notice Anyone registers certificates.
-contract AssetsHarness is IDataAssets {
+contract AssetsHarness {
     struct Licence {
         address steward;
         bytes32 agreement;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IFunds} from "../../contracts/interfaces/IFunds.sol";
+import {IRetirementCertificates} from "../../contracts/interfaces/IRetirementCertificates.sol";
 import {ICnyVoucher} from "../../contracts/interfaces/ICnyVoucher.sol";
 import {IMonitoringOracle} from "../../contracts/interfaces/IMonitoringOracle.sol";
 import {IPledges} from "../../contracts/interfaces/IPledges.sol";
@@ -27,6 +29,8 @@ contract Handler is World {
     string[] public violations;
     mapping(string action => uint256) public accepted;
 
+    /// @notice Kilograms that rounds said were lost.
+    uint256 public losses;
     bytes32[] internal references;
     bytes32[] internal registerNumbers;
     bytes32[] internal pledgesMade;
@@ -62,7 +66,7 @@ contract Handler is World {
             violations.push("I3: a step that is not listed");
         }
         uint256 principal = pledges.debtOf(pledge).principal;
-        if (principal > paid.lastPrincipal && state != IPledges.State.Active) {
+        if (principal > paid.lastPrincipal && paid.lastState != IPledges.State.Perfected) {
             violations.push("I5: principal grew without a disbursement");
         }
         paid.lastState = state;
@@ -70,13 +74,27 @@ contract Handler is World {
     }
 
     /// @dev SPEC L6. One action may make several steps: what counts is that the end can be reached.
-    function _isListed(IPledges.State from, IPledges.State to) internal pure virtual returns (bool) {
+    function _isListed(IPledges.State from, IPledges.State to) internal pure returns (bool) {
         if (from == IPledges.State.None) return to == IPledges.State.Committed;
-        if (from == IPledges.State.Committed) return to == IPledges.State.Perfected || to == IPledges.State.Cancelled;
-        if (from == IPledges.State.Perfected) return to == IPledges.State.Active || to == IPledges.State.Cancelled;
-        if (from == IPledges.State.Active) return to == IPledges.State.Repaid;
+        if (from == IPledges.State.Committed || from == IPledges.State.Perfected) {
+            return to == IPledges.State.Cancelled || to == IPledges.State.Expired
+                || to == (from == IPledges.State.Committed ? IPledges.State.Perfected : IPledges.State.Active);
+        }
         if (from == IPledges.State.Repaid) return to == IPledges.State.Released;
-        return false;
+        if (to == IPledges.State.Repaid) return _owes(from);
+        if (from == IPledges.State.Active) return to == IPledges.State.Delinquent;
+        if (from == IPledges.State.Delinquent) {
+            return to == IPledges.State.Active || to == IPledges.State.Remediation || to == IPledges.State.WrittenOff;
+        }
+        if (from == IPledges.State.Remediation) return to == IPledges.State.Active || to == IPledges.State.Enforcing;
+        if (from == IPledges.State.Enforcing) return to == IPledges.State.WrittenOff || to == IPledges.State.Closed;
+        return from == IPledges.State.WrittenOff && to == IPledges.State.Closed;
+    }
+
+    function _owes(IPledges.State state) internal pure returns (bool) {
+        return state == IPledges.State.Active || state == IPledges.State.Delinquent
+            || state == IPledges.State.Remediation || state == IPledges.State.Enforcing
+            || state == IPledges.State.WrittenOff;
     }
 
     function _count(string memory action) internal {
@@ -174,6 +192,77 @@ contract Handler is World {
         try credits.issue(PROJECT, round) {
             if (issuedBefore) violations.push("I10: a round was issued twice");
             _count("issue");
+        } catch {}
+    }
+
+    /// @dev A round in which the forest lost something, and what follows.
+    function lose(uint256 month, uint256 kilograms) external watched {
+        month = month % PERIODS;
+        bytes32 round = roundOf(CARBON, month);
+        if (oracle.roundOf(round).state != IMonitoringOracle.State.None) return;
+        if (oracle.roundOf(roundOf(CROSS, month)).state != IMonitoringOracle.State.None) return;
+        Tree.Register memory none;
+        int128 value = -int128(int256(bound(kilograms, 1, 900)));
+        submit(reportOn(CROSS, month, none, value), CROSS_KEY);
+        IMonitoringOracle.Report memory report = reportOn(CARBON, month, none, value);
+        submit(report, REPORTER_KEY);
+        submit(report, REPORTER_KEY + 1);
+        submit(report, REPORTER_KEY + 2);
+        vm.warp(block.timestamp + CHALLENGE_WINDOW);
+        oracle.finalise(round);
+        finalRounds.push(round);
+        losses += uint128(-value);
+        try credits.issue(PROJECT, round) {
+            violations.push("a loss was issued");
+        } catch {}
+        credits.reverse(PROJECT, round);
+        try credits.reverse(PROJECT, round) {
+            violations.push("I10: a round was reversed twice");
+        } catch {}
+        _count("reverse");
+    }
+
+    function retire(uint256 batch, uint256 who, uint256 by, uint256 quantity) external watched {
+        if (credits.batchCount() == 0) return;
+        batch = 1 + batch % credits.batchCount();
+        address account = who % 2 == 0 ? buyer(who / 2) : anyone(who / 2);
+        address caller = by % 4 == 0 ? anyone(by / 4) : account;
+        quantity = bound(quantity, 0, credits.balanceOf(account, batch));
+        IRetirementCertificates.Use memory use = IRetirementCertificates.Use({
+            purpose: "offset", periodStart: 1, periodEnd: 2, beneficiary: keccak256(abi.encode(who))
+        });
+        vm.prank(caller);
+        try credits.retire(account, batch, uint128(quantity), use) returns (uint256 certificate) {
+            if (caller != account) violations.push("somebody else retired credits");
+            if (quantity == 0) violations.push("nothing was retired, and certified");
+            IRetirementCertificates.Certificate memory made = certificates.certificateOf(certificate);
+            if (made.quantity != quantity || certificates.ownerOf(certificate) != account) {
+                violations.push("C: a certificate says something else than was retired");
+            }
+            _count("retire");
+        } catch {}
+    }
+
+    function cancelCredits(uint256 batch, uint256 who, uint256 quantity) external watched {
+        if (credits.batchCount() == 0) return;
+        batch = 1 + batch % credits.batchCount();
+        address account = who % 2 == 0 ? buyer(who / 2) : pool;
+        quantity = bound(quantity, 0, credits.balanceOf(account, batch));
+        vm.prank(account);
+        try credits.cancel(account, batch, uint128(quantity), "mistake") {
+            _count("cancelCredits");
+        } catch {}
+    }
+
+    function makeGood(uint256 batch, uint256 source, uint256 who, uint256 quantity) external watched {
+        if (credits.batchCount() == 0) return;
+        batch = 1 + batch % credits.batchCount();
+        source = 1 + source % credits.batchCount();
+        address account = who % 2 == 0 ? buyer(who / 2) : pool;
+        quantity = bound(quantity, 0, credits.balanceOf(account, source));
+        vm.prank(account);
+        try credits.makeGood(account, batch, source, uint128(quantity)) {
+            _count("makeGood");
         } catch {}
     }
 
@@ -282,9 +371,76 @@ contract Handler is World {
         } catch {}
     }
 
+    /// @dev Two legs and two months at once; what is owed nothing is passed over.
+    function collectMany(uint256 agreement, uint256 month) external watched {
+        IRevenue.Line[] memory lines = new IRevenue.Line[](4);
+        for (uint256 i = 0; i < 4; i++) {
+            lines[i] = IRevenue.Line(agreements[agreement % agreements.length], 1, period(month + i / 2), uint8(i % 2));
+        }
+        try revenue.collectMany(lines) {
+            _count("collectMany");
+        } catch {}
+    }
+
+    /// @dev All that one holder has in one leg, month by month.
+    function claimFor(uint256 which, uint256 who) external watched {
+        address account = holder(who);
+        IRevenue.Claim[] memory all = new IRevenue.Claim[](PERIODS);
+        uint256 count = 0;
+        for (uint256 month = 0; month < PERIODS; month++) {
+            (IRevenue.Line memory line, bytes32 feed) = _registerLine(which, month);
+            Tree.Register memory register = registerOf(feed, month);
+            for (uint256 i = 0; i < register.accounts.length; i++) {
+                if (register.accounts[i] != account) continue;
+                all[count++] = IRevenue.Claim(
+                    line, IRevenue.Leaf(uint64(i), account, register.weights[i]), Tree.proof(register, i)
+                );
+                break;
+            }
+        }
+        IRevenue.Claim[] memory claims = new IRevenue.Claim[](count);
+        for (uint256 i = 0; i < count; i++) {
+            claims[i] = all[i];
+        }
+        try revenue.claimFor(account, claims) {
+            if (count != 0) _count("claimFor");
+        } catch {}
+    }
+
+    /* FUNDS */
+
+    function spend(uint256 amount, uint256 how) external watched {
+        uint256 balance = funds.balanceOf(CARBON_POOL, 0);
+        if (balance == 0) return;
+        IFunds.Proposal memory proposal = IFunds.Proposal({
+            agreement: CARBON_POOL,
+            leg: 0,
+            purpose: how % 7 == 0 ? bytes32("a villa") : bytes32("ecology"),
+            payee: how % 5 == 0 ? address(0xbad) : buyer(how),
+            amount: uint128(bound(amount, 1, balance + 3)),
+            bill: 0,
+            evidence: how % 8 == 0 ? bytes32("evidence") : fresh("evidence")
+        });
+        try funds.propose(proposal) returns (uint256 spending) {
+            if (proposal.purpose != "ecology") violations.push("a fund was to be spent for another purpose");
+            try funds.spend(spending) {
+                violations.push("one person alone spent a fund");
+            } catch {}
+            vm.prank(SECOND_OFFICER);
+            try funds.spend(spending) {
+                _count("spend");
+            } catch {}
+            vm.prank(SECOND_OFFICER);
+            try funds.spend(spending) {
+                violations.push("I10: a spending was made twice");
+            } catch {}
+        } catch {}
+    }
+
     function collect(uint256 agreement, uint256 leg, uint256 month, uint256 who) external watched {
-        IRevenue.Line memory line =
-            IRevenue.Line(agreements[agreement % agreements.length], 1, period(month), uint8(leg % 3));
+        IRevenue.Line memory line = IRevenue.Line(
+            agreements[agreement % agreements.length], 1 + uint16(who % 2), period(month), uint8(leg % 3)
+        );
         vm.prank(anyone(who));
         try revenue.collect(line) {
             _count("collect");

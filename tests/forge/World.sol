@@ -4,11 +4,17 @@ pragma solidity 0.8.30;
 import {Authority} from "../../contracts/Authority.sol";
 import {CarbonCredits} from "../../contracts/CarbonCredits.sol";
 import {CnyVoucher} from "../../contracts/CnyVoucher.sol";
+import {DataAssets} from "../../contracts/DataAssets.sol";
+import {Funds} from "../../contracts/Funds.sol";
 import {MonitoringOracle} from "../../contracts/MonitoringOracle.sol";
 import {Participants} from "../../contracts/Participants.sol";
+import {PledgeTerms} from "../../contracts/PledgeTerms.sol";
 import {Pledges} from "../../contracts/Pledges.sol";
+import {RetirementCertificates} from "../../contracts/RetirementCertificates.sol";
 import {Revenue} from "../../contracts/Revenue.sol";
+import {Workouts} from "../../contracts/Workouts.sol";
 import {ICarbonCredits} from "../../contracts/interfaces/ICarbonCredits.sol";
+import {ICertificateLiens} from "../../contracts/interfaces/IDataAssets.sol";
 import {IMonitoringOracle} from "../../contracts/interfaces/IMonitoringOracle.sol";
 import {IParticipants} from "../../contracts/interfaces/IParticipants.sol";
 import {IRevenue} from "../../contracts/interfaces/IRevenue.sol";
@@ -30,6 +36,10 @@ abstract contract World is ForgeTest {
     bytes32 internal constant CARBON_POOL = "carbon-pool";
     bytes32 internal constant ONE_PRODUCT = "one-product";
     bytes32 internal constant TECH_ENCLAVE = "tech-enclave";
+    bytes32 internal constant REGION = "region";
+    bytes32 internal constant COURSES = "course-creators";
+    bytes32 internal constant CERTIFICATE = "certificate";
+    address internal constant SECOND_OFFICER = address(0x5ec0);
 
     /// @dev January 2025, and its first second.
     uint32 internal constant FIRST_PERIOD = 660;
@@ -54,7 +64,11 @@ abstract contract World is ForgeTest {
     CnyVoucher internal voucher;
     Revenue internal revenue;
     Pledges internal pledges;
+    Workouts internal workouts;
+    Funds internal funds;
+    DataAssets internal assets;
     CarbonCredits internal credits;
+    RetirementCertificates internal certificates;
 
     address internal city = vm.addr(701);
     address internal laboratory = vm.addr(702);
@@ -72,17 +86,37 @@ abstract contract World is ForgeTest {
         authority = new Authority(address(this));
         participants = new Participants(address(authority));
         oracle = new MonitoringOracle(address(authority));
-        address revenueAt = vm.computeCreateAddress(address(this), nonce + 4);
-        address pledgesAt = vm.computeCreateAddress(address(this), nonce + 5);
-        voucher = new CnyVoucher(address(authority), participants, revenueAt);
-        revenue = new Revenue(address(authority), voucher, oracle, Pledges(pledgesAt));
-        pledges = new Pledges(address(authority), revenueAt, voucher);
-        credits = new CarbonCredits(address(authority), participants, oracle, revenue);
-        require(address(revenue) == revenueAt && address(pledges) == pledgesAt, "addresses");
+        // They name each other: addresses are worked out before the first of them exists.
+        Revenue revenueAt = Revenue(vm.computeCreateAddress(address(this), nonce + 4));
+        Pledges pledgesAt = Pledges(vm.computeCreateAddress(address(this), nonce + 6));
+        Workouts workoutsAt = Workouts(vm.computeCreateAddress(address(this), nonce + 7));
+        Funds fundsAt = Funds(vm.computeCreateAddress(address(this), nonce + 8));
+        DataAssets assetsAt = DataAssets(vm.computeCreateAddress(address(this), nonce + 9));
+        RetirementCertificates certificatesAt =
+            RetirementCertificates(vm.computeCreateAddress(address(this), nonce + 11));
+        voucher = new CnyVoucher(address(authority), participants, address(revenueAt), address(pledgesAt));
+        revenue = new Revenue(address(authority), voucher, oracle, pledgesAt, fundsAt);
+        PledgeTerms terms = new PledgeTerms(revenue, assetsAt);
+        pledges = new Pledges(address(authority), address(revenue), voucher, terms, workoutsAt);
+        workouts = new Workouts(pledges);
+        funds = new Funds(address(authority), revenue, voucher);
+        assets = new DataAssets(address(authority), participants, oracle, ICertificateLiens(address(pledges)));
+        credits = new CarbonCredits(address(authority), participants, oracle, revenue, certificatesAt);
+        certificates = new RetirementCertificates(credits);
+        require(revenue == revenueAt && pledges == pledgesAt && workouts == workoutsAt, "addresses");
+        require(funds == fundsAt && assets == assetsAt && certificates == certificatesAt, "addresses");
+        authority.grantRole(0, SECOND_OFFICER, 0);
         _admitAll();
         _setFeeds();
         _publishAll();
-        credits.registerProject(PROJECT, ICarbonCredits.Project(CARBON, FOREST, CARBON_POOL, 1, pool, buffer, 1500));
+        _registerAsset();
+        credits.registerProject(
+            PROJECT, ICarbonCredits.Project(CARBON, FOREST, CARBON_POOL, 1, pool, buffer, 1500, 1e9)
+        );
+    }
+
+    function _registerAsset() private {
+        assets.register(CERTIFICATE, holder(0), "papers", TECH_ENCLAVE, 0);
     }
 
     function _admitAll() private {
@@ -121,21 +155,35 @@ abstract contract World is ForgeTest {
 
     function _publishAll() private {
         IRevenue.Leg[] memory carbon = new IRevenue.Leg[](2);
-        carbon[0] = IRevenue.Leg(IRevenue.LegKind.Fund, 2000, city, "ecology", 0, 0);
-        carbon[1] = IRevenue.Leg(IRevenue.LegKind.Register, 8000, address(0), 0, CARBON, FOREST);
+        carbon[0] = IRevenue.Leg(IRevenue.LegKind.Fund, 2000, city, "ecology", 0, 0, 0, 0);
+        carbon[1] = IRevenue.Leg(IRevenue.LegKind.Register, 8000, address(0), 0, CARBON, FOREST, 0, 0);
         revenue.publish(CARBON_POOL, carbon, 0);
         IRevenue.Leg[] memory product = new IRevenue.Leg[](3);
-        product[0] = IRevenue.Leg(IRevenue.LegKind.Account, 3000, city, 0, 0, 0);
-        product[1] = IRevenue.Leg(IRevenue.LegKind.Register, 4000, address(0), 0, DELIVERED, TEA);
-        product[2] = IRevenue.Leg(IRevenue.LegKind.Register, 3000, address(0), 0, PROCESSED, TEA);
+        product[0] = IRevenue.Leg(IRevenue.LegKind.Account, 3000, city, 0, 0, 0, 0, 0);
+        product[1] = IRevenue.Leg(IRevenue.LegKind.Register, 4000, address(0), 0, DELIVERED, TEA, 0, 0);
+        product[2] = IRevenue.Leg(IRevenue.LegKind.Register, 3000, address(0), 0, PROCESSED, TEA, 0, 0);
         revenue.publish(ONE_PRODUCT, product, 0);
         IRevenue.Leg[] memory enclave = new IRevenue.Leg[](2);
-        enclave[0] = IRevenue.Leg(IRevenue.LegKind.Account, 6000, laboratory, 0, 0, 0);
-        enclave[1] = IRevenue.Leg(IRevenue.LegKind.Account, 4000, city, 0, 0, 0);
+        enclave[0] = IRevenue.Leg(IRevenue.LegKind.Account, 6000, holder(0), 0, 0, 0, 0, 0);
+        enclave[1] = IRevenue.Leg(IRevenue.LegKind.Account, 4000, city, 0, 0, 0, 0, 0);
         revenue.publish(TECH_ENCLAVE, enclave, 0);
+        IRevenue.Leg[] memory region = new IRevenue.Leg[](2);
+        region[0] = IRevenue.Leg(IRevenue.LegKind.Account, 2500, laboratory, 0, 0, 0, 0, 0);
+        region[1] = IRevenue.Leg(IRevenue.LegKind.Agreement, 7500, address(0), 0, 0, 0, TECH_ENCLAVE, 0);
+        revenue.publish(REGION, region, 0);
+        IRevenue.Tier[] memory tiers = new IRevenue.Tier[](2);
+        for (uint256 i = 0; i < tiers.length; i++) {
+            tiers[i].from = uint128(i * 500_000);
+            tiers[i].legs = new IRevenue.Leg[](2);
+            tiers[i].legs[0] = IRevenue.Leg(IRevenue.LegKind.Account, uint16(1000 + i * 777), city, 0, 0, 0, 0, 0);
+            tiers[i].legs[1] = IRevenue.Leg(IRevenue.LegKind.Account, uint16(9000 - i * 777), laboratory, 0, 0, 0, 0, 0);
+        }
+        revenue.publishTiers(COURSES, tiers, 0);
         agreements.push(CARBON_POOL);
         agreements.push(ONE_PRODUCT);
         agreements.push(TECH_ENCLAVE);
+        agreements.push(REGION);
+        agreements.push(COURSES);
     }
 
     /* PEOPLE */
