@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger_service.chain.carrier import Carrier, patiently, write_whole
-from ledger_service.chain.client import Chain, connect
+from ledger_service.chain.client import Chain, Refused, connect
 from ledger_service.chain.deployment import Deployment
 from ledger_service.domain.identifiers import bytes32_of
 from oracles.bundle import KINDS, Result, evidence_entries, make_job, run
@@ -268,19 +268,27 @@ class Reporter:
         return root, len(files), self.anchor_root(root)
 
     def finalise(self) -> int:
-        """Makes every candidate final whose challenge window is over, of rounds this reporter has signed."""
+        """Makes every candidate final whose challenge window is over, of rounds this reporter has signed.
+
+        Raises:
+            Refused: One cannot become final, such as for a cross-check that was lost; the others did.
+        """
         self.carrier.settle()
-        done = 0
+        done, refusals = 0, []
         for outbox in sorted((self.settings.state / "outbox").glob("*.json")):
             round_id = bytes.fromhex(outbox.stem)
-            state, candidate_at = self._ask(self.oracle.functions.roundOf(round_id))[:2]
-            if state != CANDIDATE:
+            state, final_from = self._ask(self.oracle.functions.roundOf(round_id))[:2]
+            if state != CANDIDATE or self._ask(self.oracle.functions.pausedSince()):
                 continue
-            signed = json.loads(outbox.read_text("utf-8"))["report"]
-            window = self._ask(self.oracle.functions.feedOf(bytes.fromhex(signed["feed"])))[2]
-            if candidate_at + window <= self.chain.timestamp():
-                self.carrier.send(self.oracle.functions.finalise(round_id))
-                done += 1
+            if final_from <= self._ask(self.oracle.functions.runningTime()):
+                try:
+                    self.carrier.send(self.oracle.functions.finalise(round_id))
+                except Refused as refusal:
+                    refusals.append(refusal)
+                else:
+                    done += 1
+        if refusals:
+            raise refusals[0]
         return done
 
     def status(self) -> tuple[RoundStatus, ...]:
@@ -345,7 +353,7 @@ class Reporter:
         return patiently(lambda: self.chain.call(call))
 
 
-STATES = ("未达法定数 · open", "候选 · candidate", "最终 · final")
+STATES = ("未达法定数 · open", "候选 · candidate", "最终 · final", "质疑中 · disputed", "作废 · void")
 
 
 @contextmanager
