@@ -2,7 +2,8 @@
 
 A reporter may be killed anywhere and started again. What it signed for a round lies in its outbox before it is sent;
 what is in flight lies in the carrier's journal; whether a report arrived is asked of the chain, never remembered. So
-nothing is reported twice, no sequence number is left out, and no second result is ever signed for one round.
+nothing is reported twice, no sequence number is left out, and no second result is ever signed for one round, unless a
+panel voided the first.
 """
 
 import fcntl
@@ -36,8 +37,10 @@ from oracles.times import utc_seconds
 
 DAY_SECONDS = 86_400
 DEFAULT_VALID_DAYS = 366
-CANDIDATE = 1
-"""`IMonitoringOracle.State.Candidate`."""
+OPEN, CANDIDATE, VOID = 0, 1, 4
+"""`IMonitoringOracle.State`: `None`, `Candidate` and `Void`."""
+FIGURES = ("value", "uncertainty", "share_root", "share_count", "evidence_root", "methodology")
+"""What of a report is the result; the round and the rules are the rest of it."""
 
 
 def _no_step(step: str) -> None:
@@ -199,6 +202,7 @@ class Reporter:
         Raises:
             NothingToReport: The computation says that nothing may be issued.
             WouldEquivocate: This reporter signed another result for the round.
+            Refused: The panel voided these figures.
         """
         self.carrier.settle()
         result, archive = run(make_job(wanted.kind, wanted.settings, wanted.paths))
@@ -211,16 +215,22 @@ class Reporter:
         result_id = bytes(self._ask(self.oracle.functions.resultId(report.as_tuple())))
 
         outbox = self.settings.state / "outbox" / f"{round_id.hex()}.json"
-        if outbox.exists():
-            signed = json.loads(outbox.read_text("utf-8"))["result_id"]
-            if signed != result_id.hex():
-                raise WouldEquivocate(round_id, signed, result_id.hex())
+        stands = self._ask(self.oracle.functions.roundOf(round_id))
+        state = stands[0]
         on_chain = self._reported(round_id)
-        if on_chain:
-            if any(one["result"] != result_id for one in on_chain):
-                raise WouldEquivocate(round_id, on_chain[0]["result"].hex(), result_id.hex())
-            return Outcome(round_id, wanted.feed, result, True, int(on_chain[0]["seq"]))
+        for signed, signed_id in (*_in_outbox(outbox), *on_chain):
+            # Under other rules the same figures are signed anew, and others only where the panel voided them.
+            is_renewed = signed.config_digest != report.config_digest
+            is_allowed = is_renewed and (state == VOID or _figures(signed) == _figures(report))
+            if signed_id != result_id and not is_allowed:
+                raise WouldEquivocate(round_id, signed_id.hex(), result_id.hex())
+        for signed, _ in on_chain:
+            if signed.config_digest == report.config_digest or state not in (OPEN, VOID):
+                return Outcome(round_id, wanted.feed, result, True, signed.seq)
 
+        if state == VOID and _figures(report) == _figures_of_round(stands):
+            # Signing them would only stand in the way of the figures that are right.
+            raise Refused("ResultVoided", {"round": round_id})
         bundle = self.settings.state / "bundles" / f"{result.evidence_root.hex()}.tar"
         if not bundle.exists():
             bundle.parent.mkdir(parents=True, exist_ok=True)
@@ -333,10 +343,10 @@ class Reporter:
             config_digest=bytes(self._ask(self.oracle.functions.configDigest(feed))),
         )
 
-    def _reported(self, round_id: bytes) -> list[dict[str, Any]]:
-        """Results and sequence numbers that this reporter brought to a round."""
+    def _reported(self, round_id: bytes) -> list[tuple[Report, bytes]]:
+        """What this reporter brought to a round, and the identifiers of the results."""
         return [
-            {"result": bytes(log["args"]["result"]), "seq": log["args"]["report"]["seq"]}
+            (Report(*log["args"]["report"].values()), bytes(log["args"]["result"]))
             for log in self._logs({"round": round_id, "signer": self.signer.address})
         ]
 
@@ -354,6 +364,28 @@ class Reporter:
 
 
 STATES = ("未达法定数 · open", "候选 · candidate", "最终 · final", "质疑中 · disputed", "作废 · void")
+
+
+def _in_outbox(outbox: Path) -> Iterator[tuple[Report, bytes]]:
+    """What was signed for a round last, and the identifier of its result."""
+    if outbox.exists():
+        content = json.loads(outbox.read_text("utf-8"))
+        kinds = {field.name: field.type for field in fields(Report)}
+        named: dict[str, Any] = {
+            name: bytes.fromhex(value) if kinds[name] in (bytes, "bytes") else value
+            for name, value in content["report"].items()
+        }
+        yield Report(**named), bytes.fromhex(content["result_id"])
+
+
+def _figures(report: Report) -> tuple[Any, ...]:
+    return tuple(getattr(report, name) for name in FIGURES)
+
+
+def _figures_of_round(stands: Any) -> tuple[Any, ...]:
+    """The figures of a round as `roundOf` tells them, in the order of `FIGURES`."""
+    _, _, _, _, _, _, _, _, _, _, count, value, uncertainty, _, _, root, evidence, methodology, *_ = stands
+    return (value, uncertainty, root, count, evidence, methodology)
 
 
 @contextmanager

@@ -203,7 +203,7 @@ def _register(reader: Reader, registers: RegisterFolder, claim: Emitted[Claimed]
     for issued in emitted(reader, BatchIssued):
         if issued.event.round == opened.event.round:
             yield _batch(issued)
-    yield from _round(reader, opened.event.round)
+    yield from trace_round(reader, opened.event.round)
 
 
 def _batch(each: Emitted[BatchIssued]) -> Step:
@@ -219,7 +219,8 @@ def _batch(each: Emitted[BatchIssued]) -> Step:
     )
 
 
-def _round(reader: Reader, identifier: bytes) -> Iterator[Step]:
+def trace_round(reader: Reader, identifier: bytes) -> Iterator[Step]:
+    """Walks back from a final round: what a panel had to say of it, the signed reports, the evidence."""
     measured = final_rounds(reader)[identifier]
     result, final = measured.result, measured.finalised.event
     yield _step(
