@@ -24,6 +24,12 @@ abstract contract Governed is IAccessManaged {
 
     /// @dev Lets a caller pass that the Authority allows at once, or whose announced operation is ready.
     modifier restricted() {
+        _requireAllowed();
+        _;
+    }
+
+    /// @dev Apart from the modifier, so that a contract holds it once and not once per restricted function.
+    function _requireAllowed() private {
         (bool isImmediate, uint32 delay) = _authority.canCall(msg.sender, address(this), msg.sig);
         if (!isImmediate) {
             require(delay != 0, AccessManagedUnauthorized(msg.sender));
@@ -31,7 +37,6 @@ abstract contract Governed is IAccessManaged {
             _authority.consumeScheduledOp(msg.sender, msg.data);
             _isConsuming = false;
         }
-        _;
     }
 
     /// @inheritdoc IAccessManaged

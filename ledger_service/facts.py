@@ -15,6 +15,7 @@ from ledger_service.chain.events import (
     Disbursed,
     Emitted,
     Equivocated,
+    Figures,
     Finalised,
     Perfected,
     Perfection,
@@ -25,6 +26,7 @@ from ledger_service.chain.events import (
     RegisterOpened,
     Repayment,
     Reported,
+    Restated,
     RoundReversed,
     StateChanged,
     emitted_of,
@@ -118,11 +120,20 @@ class Pledge:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A final round: its result, and the report of every signer who stands behind it."""
+    """A final round: its result, and the report of every signer who stood behind it when it became final."""
 
     finalised: Emitted[Finalised]
     candidate: Emitted[CandidateReached]
     reports: tuple[Emitted[Reported], ...]
+    corrected: Emitted[Restated] | None = None
+    """What the panel put in the place of the signers' figures before the round was final."""
+    restatement: Emitted[Restated] | None = None
+    """What the panel put beside the figures after the round was final; it changes none of them."""
+
+    @property
+    def result(self) -> CandidateReached | Figures:
+        """The figures that became final."""
+        return self.candidate.event if self.corrected is None else self.corrected.event.figures
 
 
 def emitted(reader: Reader, kind: type[E]) -> Iterator[Emitted[E]]:
@@ -313,20 +324,29 @@ def pledge_named(reader: Reader, identifier: bytes) -> Pledge:
 def final_rounds(reader: Reader) -> Mapping[bytes, Round]:
     """Every final round by its id."""
     candidates: dict[bytes, Emitted[CandidateReached]] = {}
-    reports: dict[bytes, dict[Address, Emitted[Reported]]] = {}
+    corrections: dict[bytes, Emitted[Restated]] = {}
+    reports: dict[bytes, dict[bytes, dict[Address, Emitted[Reported]]]] = {}
     found: dict[bytes, Round] = {}
-    for each in _emitted_any(reader, Reported, Equivocated, CandidateReached, Finalised):
+    for each in _emitted_any(reader, Reported, Equivocated, CandidateReached, Restated, Finalised):
         match event := each.event:
             case Reported():
-                reports.setdefault(event.result, {})[event.signer] = each
+                reports.setdefault(event.round, {}).setdefault(event.result, {})[event.signer] = each
             case Equivocated():
-                # Its second report was emitted too, just before this event.
-                for result in (event.first, event.second):
-                    reports[result].pop(event.signer, None)
+                # None of its votes in the round counts; the proof may be of reports that nobody handed in.
+                for signed in reports.get(event.round, {}).values():
+                    signed.pop(event.signer, None)
             case CandidateReached():
                 candidates[event.round] = each
+                corrections.pop(event.round, None)
+            case Restated() if event.round in found:
+                found[event.round] = replace(found[event.round], restatement=each)
+            case Restated():
+                corrections[event.round] = each
             case Finalised():
-                found[event.round] = Round(each, candidates[event.round], tuple(reports[event.result].values()))
+                candidate = candidates[event.round]
+                signed = reports[event.round][candidate.event.result]
+                correction = corrections.get(event.round)
+                found[event.round] = Round(each, candidate, tuple(signed.values()), correction)
     return found
 
 

@@ -2,7 +2,8 @@
 
 A reporter may be killed anywhere and started again. What it signed for a round lies in its outbox before it is sent;
 what is in flight lies in the carrier's journal; whether a report arrived is asked of the chain, never remembered. So
-nothing is reported twice, no sequence number is left out, and no second result is ever signed for one round.
+nothing is reported twice, no sequence number is left out, and no second result is ever signed for one round, unless a
+panel voided the first.
 """
 
 import fcntl
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger_service.chain.carrier import Carrier, patiently, write_whole
-from ledger_service.chain.client import Chain, connect
+from ledger_service.chain.client import Chain, Refused, connect
 from ledger_service.chain.deployment import Deployment
 from ledger_service.domain.identifiers import bytes32_of
 from oracles.bundle import KINDS, Result, evidence_entries, make_job, run
@@ -39,8 +40,10 @@ DAY_SECONDS = 86_400
 DEFAULT_VALID_DAYS = 366
 FIA_FOLDER = "tables"
 """In `[rounds.files]`, the folder of an inventory's eight tables instead of each of them."""
-CANDIDATE = 1
-"""`IMonitoringOracle.State.Candidate`."""
+OPEN, CANDIDATE, VOID = 0, 1, 4
+"""`IMonitoringOracle.State`: `None`, `Candidate` and `Void`."""
+FIGURES = ("value", "uncertainty", "share_root", "share_count", "evidence_root", "methodology")
+"""What of a report is the result; the round and the rules are the rest of it."""
 
 
 def _no_step(step: str) -> None:
@@ -204,6 +207,7 @@ class Reporter:
         Raises:
             NothingToReport: The computation says that nothing may be issued.
             WouldEquivocate: This reporter signed another result for the round.
+            Refused: The panel voided these figures.
         """
         self.carrier.settle()
         result, archive = run(make_job(wanted.kind, wanted.settings, wanted.paths))
@@ -216,16 +220,22 @@ class Reporter:
         result_id = bytes(self._ask(self.oracle.functions.resultId(report.as_tuple())))
 
         outbox = self.settings.state / "outbox" / f"{round_id.hex()}.json"
-        if outbox.exists():
-            signed = json.loads(outbox.read_text("utf-8"))["result_id"]
-            if signed != result_id.hex():
-                raise WouldEquivocate(round_id, signed, result_id.hex())
+        stands = self._ask(self.oracle.functions.roundOf(round_id))
+        state = stands[0]
         on_chain = self._reported(round_id)
-        if on_chain:
-            if any(one["result"] != result_id for one in on_chain):
-                raise WouldEquivocate(round_id, on_chain[0]["result"].hex(), result_id.hex())
-            return Outcome(round_id, wanted.feed, result, True, int(on_chain[0]["seq"]))
+        for signed, signed_id in (*_in_outbox(outbox), *on_chain):
+            # Under other rules the same figures are signed anew, and others only where the panel voided them.
+            is_renewed = signed.config_digest != report.config_digest
+            is_allowed = is_renewed and (state == VOID or _figures(signed) == _figures(report))
+            if signed_id != result_id and not is_allowed:
+                raise WouldEquivocate(round_id, signed_id.hex(), result_id.hex())
+        for signed, _ in on_chain:
+            if signed.config_digest == report.config_digest or state not in (OPEN, VOID):
+                return Outcome(round_id, wanted.feed, result, True, signed.seq)
 
+        if state == VOID and _figures(report) == _figures_of_round(stands):
+            # Signing them would only stand in the way of the figures that are right.
+            raise Refused("ResultVoided", {"round": round_id})
         bundle = self.settings.state / "bundles" / f"{result.evidence_root.hex()}.tar"
         if not bundle.exists():
             bundle.parent.mkdir(parents=True, exist_ok=True)
@@ -273,19 +283,27 @@ class Reporter:
         return root, len(files), self.anchor_root(root)
 
     def finalise(self) -> int:
-        """Makes every candidate final whose challenge window is over, of rounds this reporter has signed."""
+        """Makes every candidate final whose challenge window is over, of rounds this reporter has signed.
+
+        Raises:
+            Refused: One cannot become final, such as for a cross-check that was lost; the others did.
+        """
         self.carrier.settle()
-        done = 0
+        done, refusals = 0, []
         for outbox in sorted((self.settings.state / "outbox").glob("*.json")):
             round_id = bytes.fromhex(outbox.stem)
-            state, candidate_at = self._ask(self.oracle.functions.roundOf(round_id))[:2]
-            if state != CANDIDATE:
+            state, final_from = self._ask(self.oracle.functions.roundOf(round_id))[:2]
+            if state != CANDIDATE or self._ask(self.oracle.functions.pausedSince()):
                 continue
-            signed = json.loads(outbox.read_text("utf-8"))["report"]
-            window = self._ask(self.oracle.functions.feedOf(bytes.fromhex(signed["feed"])))[2]
-            if candidate_at + window <= self.chain.timestamp():
-                self.carrier.send(self.oracle.functions.finalise(round_id))
-                done += 1
+            if final_from <= self._ask(self.oracle.functions.runningTime()):
+                try:
+                    self.carrier.send(self.oracle.functions.finalise(round_id))
+                except Refused as refusal:
+                    refusals.append(refusal)
+                else:
+                    done += 1
+        if refusals:
+            raise refusals[0]
         return done
 
     def status(self) -> tuple[RoundStatus, ...]:
@@ -330,10 +348,10 @@ class Reporter:
             config_digest=bytes(self._ask(self.oracle.functions.configDigest(feed))),
         )
 
-    def _reported(self, round_id: bytes) -> list[dict[str, Any]]:
-        """Results and sequence numbers that this reporter brought to a round."""
+    def _reported(self, round_id: bytes) -> list[tuple[Report, bytes]]:
+        """What this reporter brought to a round, and the identifiers of the results."""
         return [
-            {"result": bytes(log["args"]["result"]), "seq": log["args"]["report"]["seq"]}
+            (Report(*log["args"]["report"].values()), bytes(log["args"]["result"]))
             for log in self._logs({"round": round_id, "signer": self.signer.address})
         ]
 
@@ -350,7 +368,29 @@ class Reporter:
         return patiently(lambda: self.chain.call(call))
 
 
-STATES = ("未达法定数 · open", "候选 · candidate", "最终 · final")
+STATES = ("未达法定数 · open", "候选 · candidate", "最终 · final", "质疑中 · disputed", "作废 · void")
+
+
+def _in_outbox(outbox: Path) -> Iterator[tuple[Report, bytes]]:
+    """What was signed for a round last, and the identifier of its result."""
+    if outbox.exists():
+        content = json.loads(outbox.read_text("utf-8"))
+        kinds = {field.name: field.type for field in fields(Report)}
+        named: dict[str, Any] = {
+            name: bytes.fromhex(value) if kinds[name] in (bytes, "bytes") else value
+            for name, value in content["report"].items()
+        }
+        yield Report(**named), bytes.fromhex(content["result_id"])
+
+
+def _figures(report: Report) -> tuple[Any, ...]:
+    return tuple(getattr(report, name) for name in FIGURES)
+
+
+def _figures_of_round(stands: Any) -> tuple[Any, ...]:
+    """The figures of a round as `roundOf` tells them, in the order of `FIGURES`."""
+    _, _, _, _, _, _, _, _, _, _, count, value, uncertainty, _, _, root, evidence, methodology, *_ = stands
+    return (value, uncertainty, root, count, evidence, methodology)
 
 
 @contextmanager

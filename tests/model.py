@@ -2,8 +2,8 @@
 
 A rule changes here and in ``tests/vectors`` first; Rust, Solidity and SQL follow. Every rule has a number, and the
 code that states it names it: ``S`` sharing, ``R`` registers, ``A`` allocation, ``C`` credits, ``L`` liens and loans,
-``D`` data assets. Only the standard library is used, so that every environment of the project can run it. All numbers
-are integers: fen, kilograms, basis points, seconds.
+``D`` data assets, ``O`` rounds. Only the standard library is used, so that every environment of the project can run
+it. All numbers are integers: fen, kilograms, basis points, seconds.
 
 A rule refuses what it cannot answer with an exception of its own, derived from ``Refused``, which carries the wrong
 values. The compiled core and the vectors use the same names.
@@ -854,6 +854,282 @@ def is_short(counted: int, max_ltv_bps: int, debt: int) -> bool:
     """D11: whether a debt is above the part of a value that may be lent on it."""
     require_amounts(counted, max_ltv_bps, debt)
     return debt * WHOLE_BPS > counted * max_ltv_bps
+
+
+# ROUNDS
+
+PANEL_SECONDS: Final = 14 * 24 * 60 * 60
+"""How long a panel may take (O26)."""
+
+DISMISSED_SECONDS: Final = 30 * 24 * 60 * 60
+"""How long somebody waits whose challenge was dismissed (O24)."""
+
+PANEL_MAJORITY: Final = 2
+"""Equal votes that are a verdict (O25)."""
+
+
+class RoundRefused(Refused):
+    """A round does not take that step; ``reason`` is the name under which the contract refuses it."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+def lendable(value: int, uncertainty: int) -> int:
+    """O30: the value less twice its uncertainty, and nothing if that is less than nothing."""
+    return max(0, value - 2 * uncertainty)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The figures of a round, as far as the rules of rounds look at them."""
+
+    value: int
+    uncertainty: int
+
+    @property
+    def lendable(self) -> int:
+        return lendable(self.value, self.uncertainty)
+
+
+class Dispute:
+    """An open dispute over one round, and who voted for what."""
+
+    def __init__(self, challenger: str | None, deadline: int) -> None:
+        self.challenger = challenger
+        self.deadline = deadline
+        self.choices: dict[str, object] = {}
+
+
+class MeasuredRound:
+    """One round of a subject: ``none``, ``candidate``, ``disputed``, ``void`` or ``final``."""
+
+    def __init__(self, period: int) -> None:
+        self.period = period
+        self.state = "none"
+        self.figures: Measured | None = None
+        self.verdict = "none"
+        self.final_from = 0
+        self.basis: tuple[int, Measured] | None = None
+        self.votes: dict[int, dict[str, Measured]] = {}
+        self.excluded: set[str] = set()
+        self.voided: set[Measured] = set()
+        self.dispute: Dispute | None = None
+        self.reopened: set[str] = set()
+        self.restatement: Measured | None = None
+        self.limit: int | None = None
+
+
+class MonitoredSubject:
+    """O1, O5, O7 and O22 to O31 for one subject of one feed without cross-check, whose periods do not overlap.
+
+    Time is what the caller says it is; deadlines are in running time, which stands still during a pause.
+    """
+
+    def __init__(self, *, quorum: int, window: int, panel: Sequence[str], now: int) -> None:
+        self.quorum = quorum
+        self.window = window
+        self.panel = tuple(panel)
+        self.now = now
+        self.paused_since: int | None = None
+        self.paused_seconds = 0
+        self.epoch = 0
+        self.rounds: dict[int, MeasuredRound] = {}
+        self.caution: tuple[int, int] | None = None
+        self.may_challenge_from: dict[str, int] = {}
+
+    @property
+    def running(self) -> int:
+        return (self.now if self.paused_since is None else self.paused_since) - self.paused_seconds
+
+    def round(self, period: int) -> MeasuredRound:
+        return self.rounds.setdefault(period, MeasuredRound(period))
+
+    def pause(self) -> None:
+        if self.paused_since is not None:
+            raise RoundRefused("PausedAlready")
+        self.paused_since = self.now
+
+    def resume(self) -> None:
+        if self.paused_since is None:
+            raise RoundRefused("PausedAlready")
+        self.paused_seconds += self.now - self.paused_since
+        self.paused_since = None
+
+    def renew(self) -> None:
+        """Rules or signers change: votes that are no candidate are void (O6)."""
+        self.epoch += 1
+
+    def report(self, period: int, signer: str, figures: Measured) -> None:
+        one = self.round(period)
+        if one.state == "final":
+            raise RoundRefused("AlreadyFinal")
+        if figures in one.voided:
+            raise RoundRefused("ResultVoided")
+        if signer in one.excluded:
+            raise RoundRefused("SignerExcluded")
+        votes = one.votes.setdefault(self.epoch, {})
+        earlier = votes.setdefault(signer, figures)
+        if earlier != figures:
+            self._exclude(one, signer)
+        elif one.state in ("none", "void") and self._support(one, self.epoch, figures) >= self.quorum:
+            self._become_candidate(one, figures)
+
+    def nominate(self, period: int, figures: Measured) -> None:
+        one = self.round(period)
+        if one.state == "final":
+            raise RoundRefused("AlreadyFinal")
+        if one.state in ("candidate", "disputed"):
+            raise RoundRefused("AlreadyCandidate")
+        if self._support(one, self.epoch, figures) < self.quorum:
+            raise RoundRefused("QuorumMissing")
+        self._become_candidate(one, figures)
+
+    def prove(self, period: int, signer: str, first: Measured, second: Measured) -> None:
+        one = self.round(period)
+        if first == second:
+            raise RoundRefused("NoEquivocation")
+        if signer in one.excluded:
+            raise RoundRefused("SignerExcluded")
+        self._exclude(one, signer)
+
+    def finalise(self, period: int) -> None:
+        one = self.round(period)
+        if self.paused_since is not None:
+            raise RoundRefused("Paused")
+        if one.state != "candidate":
+            raise RoundRefused("NotCandidate")
+        if self.running < one.final_from:
+            raise RoundRefused("ChallengeWindowOpen")
+        one.state = "final"
+        if self.caution is not None and one.period >= self.caution[0]:
+            self.caution = None
+
+    def challenge(self, period: int, challenger: str) -> None:
+        one = self.round(period)
+        if self.running < self.may_challenge_from.get(challenger, 0):
+            raise RoundRefused("ChallengerMustWait")
+        if one.state != "candidate":
+            raise RoundRefused("NotCandidate")
+        if self.running >= one.final_from:
+            raise RoundRefused("ChallengeWindowOver")
+        if one.verdict != "none":
+            raise RoundRefused("JudgedAlready")
+        one.state = "disputed"
+        one.dispute = Dispute(challenger, self.running + PANEL_SECONDS)
+        self.may_challenge_from[challenger] = 2**64 - 1
+
+    def vote(self, period: int, member: str, verdict: str) -> None:
+        one = self.round(period)
+        dispute = self._dispute_for(one, member)
+        if verdict not in ("upheld", "void") or (verdict == "void" and one.state == "final"):
+            raise RoundRefused("VerdictImpossible")
+        dispute.choices[member] = verdict
+        if list(dispute.choices.values()).count(verdict) < PANEL_MAJORITY:
+            return
+        self._close(one, dismissed=verdict == "upheld")
+        if verdict == "void":
+            self._void(one)
+        elif one.state == "final":
+            one.limit = None
+        else:
+            one.state, one.verdict = "candidate", "upheld"
+
+    def restate(self, period: int, member: str, figures: Measured) -> None:
+        one = self.round(period)
+        opens = one.state == "final" and one.dispute is None
+        if opens and one.restatement is not None:
+            raise RoundRefused("RestatedAlready")
+        if opens and member in one.reopened:
+            raise RoundRefused("ReopenedAlready")
+        if opens and member not in self.panel:
+            raise RoundRefused("NotOnPanel")
+        if not opens:
+            self._dispute_for(one, member)
+        if figures in one.voided:
+            raise RoundRefused("ResultVoided")
+        if opens:
+            one.reopened.add(member)
+            one.dispute = Dispute(None, self.running + PANEL_SECONDS)
+        assert one.dispute is not None
+        if one.state == "final":
+            one.limit = figures.lendable if one.limit is None else min(one.limit, figures.lendable)
+        one.dispute.choices[member] = figures
+        if list(one.dispute.choices.values()).count(figures) < PANEL_MAJORITY:
+            return
+        self._close(one, dismissed=False)
+        if one.state == "final":
+            one.restatement, one.limit = figures, figures.lendable
+        else:
+            one.state, one.verdict, one.figures, one.basis = "candidate", "restated", figures, None
+            self._be_careful(one)
+
+    def lapse(self, period: int) -> None:
+        one = self.round(period)
+        if one.dispute is None:
+            raise RoundRefused("NoDispute")
+        if self.running < one.dispute.deadline:
+            raise RoundRefused("PanelInTime")
+        self._close(one, dismissed=False)
+        if one.state == "disputed":
+            self._void(one)
+
+    def lending_value(self) -> int:
+        final = [one for one in self.rounds.values() if one.state == "final"]
+        if not final:
+            raise RoundRefused("NotFresh")
+        newest = max(final, key=lambda one: one.period)
+        assert newest.figures is not None
+        bounds = [newest.figures.lendable, newest.limit, None if self.caution is None else self.caution[1]]
+        return min(bound for bound in bounds if bound is not None)
+
+    def _support(self, one: MeasuredRound, epoch: int, figures: Measured) -> int:
+        return list(one.votes.get(epoch, {}).values()).count(figures)
+
+    def _become_candidate(self, one: MeasuredRound, figures: Measured) -> None:
+        one.state, one.verdict, one.figures, one.basis = "candidate", "none", figures, (self.epoch, figures)
+        one.final_from = self.running + self.window
+        self._be_careful(one)
+
+    def _be_careful(self, one: MeasuredRound) -> None:
+        assert one.figures is not None
+        if any(other.state == "final" and other.period >= one.period for other in self.rounds.values()):
+            return
+        period, bound = self.caution or (one.period, one.figures.lendable)
+        self.caution = (max(period, one.period), min(bound, one.figures.lendable))
+
+    def _exclude(self, one: MeasuredRound, signer: str) -> None:
+        one.excluded.add(signer)
+        for votes in one.votes.values():
+            votes.pop(signer, None)
+        if one.state in ("candidate", "disputed") and one.basis and self._support(one, *one.basis) < self.quorum:
+            if one.dispute is not None:
+                self._close(one, dismissed=False)
+            one.state, one.figures, one.verdict = "none", None, "none"
+
+    def _void(self, one: MeasuredRound) -> None:
+        assert one.figures is not None
+        one.state, one.verdict = "void", "void"
+        one.voided.add(one.figures)
+        self.renew()
+
+    def _dispute_for(self, one: MeasuredRound, member: str) -> Dispute:
+        if one.dispute is None:
+            raise RoundRefused("NoDispute")
+        if self.running >= one.dispute.deadline:
+            raise RoundRefused("PanelTooLate")
+        if member not in self.panel:
+            raise RoundRefused("NotOnPanel")
+        if member in one.dispute.choices:
+            raise RoundRefused("VotedAlready")
+        return one.dispute
+
+    def _close(self, one: MeasuredRound, *, dismissed: bool) -> None:
+        assert one.dispute is not None
+        if one.dispute.challenger is not None:
+            self.may_challenge_from[one.dispute.challenger] = self.running + DISMISSED_SECONDS if dismissed else 0
+        one.dispute = None
 
 
 # KECCAK

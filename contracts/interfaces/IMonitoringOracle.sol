@@ -1,23 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IMonitoringPanel} from "./IMonitoringPanel.sol";
+
 /// @title Monitoring oracle
 /// @notice Independent reporters sign what they measured. A round is one (feed, subject, period). It becomes a candidate when
 /// the feed's quorum has signed the identical result, every required group is among the signers and the cross-check feed is
 /// near enough; after the challenge window anyone may make it final. What is final is never overwritten.
+///
+/// A candidate may be challenged before a panel of three (see {IMonitoringPanel}), which upholds the result, voids it (the
+/// round is reported anew, under fresh votes, and that result never comes back) or restates it. A final round can only be
+/// restated, once, and the restatement stands beside it.
+///
+/// Windows are kept in running time (see {IPauseClock}), so a pause moves them. Reports, votes and challenges go on during a
+/// pause; nothing becomes final.
 interface IMonitoringOracle {
-    /// @notice Where a round stands. `None` is a round that nobody has brought to a quorum.
+    /// @notice Where a round stands. `None` is a round that nobody has brought to a quorum. A `Void` round takes reports as
+    /// `None` does; its voided figures stay readable until a new result takes their place.
     enum State {
         None,
         Candidate,
-        Final
+        Final,
+        Disputed,
+        Void
+    }
+
+    /// @notice What the panel may decide of a disputed round.
+    enum Verdict {
+        None,
+        Upheld,
+        Void,
+        Restated
     }
 
     /// @notice The rules of one feed. Their digest stands in every report, so a report signed under other rules is refused.
     /// @param quorum Signers who must agree, at least 1.
     /// @param requiredGroups Bit g is set when one signer must belong to group g (1 to 4).
     /// @param challengeWindow Seconds between candidate and final.
-    /// @param maximumLag Seconds that a report's `observedAt` may lie in the past.
+    /// @param maximumLag Seconds that a report's `observedAt` may lie in the past, and after the end of its period.
     /// @param anchorLag Seconds after `observedAt` within which the evidence root must have been anchored.
     /// @param spreadBps How far the cross-check value may lie from the value, in basis points of the value.
     /// @param crossCheckFeed The feed that must confirm the value; zero for none.
@@ -70,9 +90,19 @@ interface IMonitoringOracle {
     }
 
     /// @notice A round that reached a quorum.
+    /// @param finalFrom First second, in running time, at which it can be made final.
+    /// @param verdict What the panel decided before the round was final. `Restated` figures rest on the panel, not on votes.
+    /// @param quorum Signers whom the rules asked for when it became a candidate.
+    /// @param requiredGroups The groups that they asked for.
+    /// @param spreadBps The spread that they allowed the cross-check.
+    /// @param crossCheckRound The round that confirmed it and must still do so when it becomes final; zero for none.
     struct Round {
         State state;
-        uint64 candidateAt;
+        uint64 finalFrom;
+        Verdict verdict;
+        uint8 quorum;
+        uint8 requiredGroups;
+        uint16 spreadBps;
         uint64 periodStart;
         uint64 periodEnd;
         uint64 observedAt;
@@ -86,6 +116,23 @@ interface IMonitoringOracle {
         bytes32 evidenceRoot;
         bytes32 methodology;
         bytes32 result;
+        bytes32 crossCheckRound;
+    }
+
+    /// @notice What a panel puts in the place of a result, or beside a final one.
+    struct Figures {
+        int128 value;
+        uint128 uncertainty;
+        bytes32 shareRoot;
+        uint64 shareCount;
+        bytes32 evidenceRoot;
+        bytes32 methodology;
+    }
+
+    /// @notice The two results that one signer signed for one round under one set of rules.
+    struct Equivocation {
+        bytes32 first;
+        bytes32 second;
     }
 
     /* EVENTS */
@@ -107,7 +154,7 @@ interface IMonitoringOracle {
     event Reported(bytes32 indexed round, address indexed signer, bytes32 indexed result, uint8 group, Report report);
     /// @notice Emitted when a signer signed two different results for one round. It no longer counts in it.
     event Equivocated(bytes32 indexed round, address indexed signer, bytes32 first, bytes32 second);
-    /// @notice Emitted when a round has its quorum; `finalFrom` is the first second at which it can be made final.
+    /// @notice Emitted when a round has its quorum; `finalFrom` is the first second of running time at which it can be final.
     event CandidateReached(
         bytes32 indexed round,
         bytes32 indexed feed,
@@ -121,8 +168,21 @@ interface IMonitoringOracle {
         bytes32 methodology,
         uint64 finalFrom
     );
-    /// @notice Emitted when a candidate loses its quorum because a signer was found to equivocate.
+    /// @notice Emitted when a candidate loses its quorum because `signer` was found to equivocate, and with it any dispute; or,
+    /// with the zero address for `signer`, when its cross-check no longer confirms it.
     event CandidateLost(bytes32 indexed round, bytes32 result, address indexed signer);
+    /// @notice Emitted when the panel restates a round. A candidate's figures become these, under `newResult`; those of a final
+    /// round stay, and these stand beside them.
+    event Restated(
+        bytes32 indexed round,
+        bytes32 oldResult,
+        bytes32 newResult,
+        int128 oldValue,
+        uint128 oldUncertainty,
+        Figures figures
+    );
+    /// @notice Emitted when a void result renews the digest of its feed: every vote that is no candidate is void with it.
+    event VotesVoided(bytes32 indexed feed, bytes32 indexed round, bytes32 result, bytes32 configDigest);
     /// @notice Emitted when a round is final.
     event Finalised(bytes32 indexed round, bytes32 indexed feed, bytes32 indexed subject, bytes32 result, int128 value);
 
@@ -132,6 +192,8 @@ interface IMonitoringOracle {
     /// @notice Thrown when a feed's rules contradict themselves.
     error FeedMalformed(bytes32 feed);
     error GroupOutOfRange(uint8 group);
+    /// @notice Thrown when a group has 255 signers: its votes are counted in eight bits.
+    error GroupFull(bytes32 feed, uint8 group);
     error EmptyRoot();
     /// @notice Thrown when a report was signed under other rules or another set of signers.
     error StaleConfig(bytes32 given, bytes32 current);
@@ -139,6 +201,8 @@ interface IMonitoringOracle {
     error PeriodNotOver(uint64 periodEnd, uint64 observedAt);
     error ObservedInFuture(uint64 observedAt, uint256 timestamp);
     error ReportTooOld(uint64 observedAt, uint256 oldestAccepted);
+    /// @notice Thrown when what a report calls an observation of its period was made too long after it.
+    error ObservedTooLate(uint64 observedAt, uint256 latest);
     error ReportExpired(uint64 validUntil, uint256 timestamp);
     /// @notice Thrown when a value is physically impossible. It is never clamped.
     error ValueOutOfBounds(int128 value, int128 minimum, int128 maximum);
@@ -146,6 +210,12 @@ interface IMonitoringOracle {
     error RegisterMalformed(bytes32 shareRoot, uint64 shareCount, int128 value);
     /// @notice Thrown when the evidence was not anchored in time; `anchoredAt` 0 means never.
     error EvidenceNotAnchored(bytes32 evidenceRoot, uint64 anchoredAt, uint256 latest);
+    /// @notice Thrown when the evidence existed before the last observation that it is said to hold.
+    error EvidenceTooEarly(bytes32 evidenceRoot, uint64 anchoredAt, uint64 observedAt);
+    /// @notice Thrown when the evidence has served another round of the same feed and subject.
+    error EvidenceReused(bytes32 evidenceRoot, bytes32 round);
+    /// @notice Thrown when a result has the figures that the panel voided in this round.
+    error ResultVoided(bytes32 round, bytes32 figures);
     /// @notice Thrown when the signature is malformed or malleable.
     error SignatureMalformed(bytes32 digest);
     error UnknownSigner(bytes32 feed, address signer);
@@ -158,11 +228,21 @@ interface IMonitoringOracle {
     error AlreadyCandidate(bytes32 round);
     error NotCandidate(bytes32 round, State state);
     error NotFinal(bytes32 round, State state);
+    /// @notice Thrown until running time reaches `finalFrom`.
     error ChallengeWindowOpen(bytes32 round, uint256 finalFrom);
+    /// @notice Thrown once running time has reached `finalFrom`.
+    error ChallengeWindowOver(bytes32 round, uint256 finalFrom);
     /// @notice Thrown when too few signers, or none of a required group, stand behind the result.
     error QuorumMissing(bytes32 round, bytes32 result, uint256 votes, uint256 quorum);
     error CrossCheckMissing(bytes32 crossCheckRound);
     error CrossCheckApart(int128 value, int128 crossCheck, uint16 spreadBps);
+    /// @notice Thrown when a candidate is to be withdrawn whose cross-check confirms it, is disputed, or is not needed.
+    error CrossCheckStands(bytes32 round, bytes32 crossCheckRound);
+    /// @notice Thrown when a verdict comes from anybody but the panel's contract.
+    error NotThePanel(address caller);
+    /// @notice Thrown when the panel has judged the candidate already.
+    error JudgedAlready(bytes32 round, Verdict verdict);
+    error NotDisputed(bytes32 round, State state);
     /// @notice Thrown when a subject has no final figure, or the newest one is no longer fresh.
     error NotFresh(bytes32 feed, bytes32 subject, uint64 validUntil);
 
@@ -195,8 +275,31 @@ interface IMonitoringOracle {
     /// report of the round that carries the result (its signature was checked when it was handed in).
     function nominate(Report calldata report) external;
 
-    /// @notice Makes a candidate final once its challenge window is over. Anyone may call.
+    /// @notice Makes a candidate final once its challenge window is over, unless the contract is paused. Its cross-check must still
+    /// confirm it, unless the panel restated it. Anyone may call.
     function finalise(bytes32 round) external;
+
+    /// @notice Takes back a candidate whose cross-check was lost, voided or changed, so that the round can be nominated or
+    /// reported anew. Anyone may call.
+    function withdraw(bytes32 round) external;
+
+    /* VERDICTS */
+
+    /// @notice Excludes a signer who was proved to have signed two results for one round. For the panel's contract.
+    function exclude(bytes32 round, bytes32 feed, address signer, bytes32 first, bytes32 second) external;
+
+    /// @notice Marks a candidate as disputed, during its challenge window and once. For the panel's contract.
+    /// @return feed Its feed.
+    /// @return result What is disputed.
+    function dispute(bytes32 round) external returns (bytes32 feed, bytes32 result);
+
+    /// @notice Upholds or voids a disputed round. For the panel's contract.
+    /// @return state Where the round stands now.
+    function settle(bytes32 round, Verdict verdict) external returns (State state);
+
+    /// @notice Restates a disputed round, under the name `result`. A final round stays as it is; the panel's contract keeps what
+    /// stands beside it. For the panel's contract.
+    function restate(bytes32 round, bytes32 result, Figures calldata figures) external;
 
     /* VIEWS */
 
@@ -218,8 +321,24 @@ interface IMonitoringOracle {
     /// @return The round; reverts unless it is final.
     function finalRound(bytes32 round) external view returns (Round memory);
 
-    /// @return The newest final round of (feed, subject); reverts when there is none or it is no longer fresh.
+    /// @return The newest final round of (feed, subject) as it became final; reverts when there is none or it is no longer
+    /// fresh. A pause does not keep a figure fresh: `validUntil` is UTC.
     function requireFresh(bytes32 feed, bytes32 subject) external view returns (Round memory);
+
+    /// @return What may be lent on: `value − 2 · uncertainty` of the newest final round, at least 0, and never more than the
+    /// same of its restatement, of what a member of the panel proposed for it, or of any newer round that ever was a candidate.
+    /// Reverts like {requireFresh}.
+    function lendingValue(bytes32 feed, bytes32 subject) external view returns (uint128);
+
+    /// @return The results that `signer` signed for `round`; zeros when it did not equivocate.
+    function equivocationOf(bytes32 round, address signer) external view returns (Equivocation memory);
+
+    /// @notice Refuses figures that the panel cannot restate `round` with: such as no report may have, or on evidence that was
+    /// never anchored or serves another round.
+    function requirePossible(bytes32 round, Figures calldata figures) external view;
+
+    /// @return The contract whose verdicts count here.
+    function panel() external view returns (IMonitoringPanel);
 
     /// @return The rules of `feed`.
     function feedOf(bytes32 feed) external view returns (Feed memory);

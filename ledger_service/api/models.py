@@ -474,7 +474,7 @@ class BatchDetail(Answer):
             batch=BatchSummary.of(issued),
             sheet=BatchSheet.of(sheet),
             holdings=[Holding(account=account, credits=Carbon.of(kg)) for account, kg in holdings.items()],
-            uncertainty=Carbon.of(measured.candidate.event.uncertainty),
+            uncertainty=Carbon.of(measured.result.uncertainty),
             signers=[
                 Signer(account=report.event.signer, group=report.event.group, source=Source.of(report))
                 for report in measured.reports

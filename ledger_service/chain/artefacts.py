@@ -15,6 +15,7 @@ CONTRACTS = (
     "Authority",
     "Participants",
     "MonitoringOracle",
+    "MonitoringPanel",
     "CnyVoucher",
     "Revenue",
     "PledgeTerms",

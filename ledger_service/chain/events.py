@@ -240,6 +240,46 @@ class Feed:
     maximum_value: int
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a panel restates a round with."""
+
+    value: int
+    uncertainty: int
+    share_root: bytes
+    share_count: int
+    evidence_root: bytes
+    methodology: bytes
+
+
+class RoundState(IntEnum):
+    """Where a round stands, numbered as `IMonitoringOracle.State`."""
+
+    NONE = 0
+    """未达法定数：no result has its quorum."""
+    CANDIDATE = 1
+    """候选：a quorum agrees, and the challenge window runs."""
+    FINAL = 2
+    """最终：never overwritten."""
+    DISPUTED = 3
+    """质疑中：a panel decides."""
+    VOID = 4
+    """作废：to be reported anew."""
+
+
+class Verdict(IntEnum):
+    """What a panel decides, numbered as `IMonitoringOracle.Verdict`."""
+
+    NONE = 0
+    """未裁决：nothing yet."""
+    UPHELD = 1
+    """维持：the result stands."""
+    VOID = 2
+    """作废：the result never comes back."""
+    RESTATED = 3
+    """更正：other figures take its place, or stand beside it."""
+
+
 @_event
 class FeedConfigured:
     feed: bytes
@@ -302,6 +342,84 @@ class CandidateLost:
     round: bytes
     result: bytes
     signer: Address
+
+
+@_event
+class VotesVoided:
+    feed: bytes
+    round: bytes
+    result: bytes
+    config_digest: bytes
+
+
+@_event
+class Restated:
+    round: bytes
+    old_result: bytes
+    new_result: bytes
+    old_value: int
+    old_uncertainty: int
+    figures: Figures
+
+
+@_event
+class PanelElected:
+    panel: int
+    members: tuple[Address, ...]
+    by: Address
+
+
+@_event
+class Challenged:
+    round: bytes
+    dispute: int
+    challenger: Address
+    result: bytes
+    reason: bytes
+    evidence: bytes
+    panel: int
+    deadline: int
+
+
+@_event
+class Reopened:
+    round: bytes
+    dispute: int
+    by: Address
+    panel: int
+    deadline: int
+
+
+@_event
+class PanelVoted:
+    round: bytes
+    dispute: int
+    member: Address
+    verdict: Verdict
+    figures: Figures
+
+
+@_event
+class Judged:
+    round: bytes
+    dispute: int
+    verdict: Verdict
+    state: RoundState
+    by: Address
+
+
+@_event
+class DisputeLapsed:
+    round: bytes
+    dispute: int
+    state: RoundState
+    by: Address
+
+
+@_event
+class DisputeMoot:
+    round: bytes
+    dispute: int
 
 
 @_event

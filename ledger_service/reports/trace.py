@@ -8,14 +8,18 @@ from typing import Any
 from ledger_service.chain.events import (
     Anchored,
     BatchIssued,
+    Challenged,
     Claimed,
     Collected,
     CreditsRetired,
     Emitted,
     Forwarded,
     IncomeReceived,
+    Judged,
     RedemptionPaid,
     RedemptionRequested,
+    Restated,
+    Verdict,
     emitted_of,
 )
 from ledger_service.domain.agreements import Line, Pot
@@ -238,7 +242,7 @@ def _register(reader: Reader, registers: RegisterFolder, claim: Emitted[Claimed]
     for issued in emitted(reader, BatchIssued):
         if issued.event.round == opened.event.round:
             yield _batch(issued)
-    yield from _round(reader, opened.event.round)
+    yield from trace_round(reader, opened.event.round)
 
 
 def _retirement(each: Emitted[CreditsRetired]) -> Step:
@@ -268,19 +272,21 @@ def _batch(each: Emitted[BatchIssued]) -> Step:
     )
 
 
-def _round(reader: Reader, identifier: bytes) -> Iterator[Step]:
+def trace_round(reader: Reader, identifier: bytes) -> Iterator[Step]:
+    """Walks back from a final round: what a panel had to say of it, the signed reports, the evidence."""
     measured = final_rounds(reader)[identifier]
-    result = measured.candidate.event
+    result, final = measured.result, measured.finalised.event
     yield _step(
         measured.finalised,
         Words("监测轮次", "monitoring round"),
         ("轮次", "round", _hex(identifier)),
-        ("监测项", "feed", text_of(result.feed)),
-        ("对象", "subject", text_of(result.subject)),
+        ("监测项", "feed", text_of(final.feed)),
+        ("对象", "subject", text_of(final.subject)),
         ("数值", "value", f"{result.value:,}"),
         ("不确定度", "uncertainty", f"{result.uncertainty:,}"),
         ("方法学", "methodology", _hex(result.methodology)),
     )
+    yield from _dispute(reader, identifier)
     for report in measured.reports:
         signed = report.event.report
         yield _step(
@@ -296,6 +302,44 @@ def _round(reader: Reader, identifier: bytes) -> Iterator[Step]:
         if anchored.event.root == result.evidence_root:
             root = ("数据根", "evidence root", _hex(result.evidence_root))
             yield _step(anchored, Words("原始数据存证", "raw data"), root)
+
+
+def _dispute(reader: Reader, identifier: bytes) -> Iterator[Step]:
+    """Who challenged the round, what the panel decided, and what it put in its place or beside it."""
+    for challenged in emitted(reader, Challenged):
+        if challenged.event.round == identifier:
+            yield _step(
+                challenged,
+                Words("质疑", "challenge"),
+                ("质疑人", "challenger", challenged.event.challenger),
+                ("理由", "reason", text_of(challenged.event.reason)),
+                ("证据", "evidence", _hex(challenged.event.evidence)),
+            )
+    for judged in emitted(reader, Judged):
+        if judged.event.round == identifier:
+            yield _step(
+                judged,
+                Words("裁决", "verdict"),
+                ("裁决", "verdict", VERDICTS[judged.event.verdict]),
+                ("争议", "dispute", judged.event.dispute),
+            )
+    for restated in emitted(reader, Restated):
+        if restated.event.round == identifier:
+            yield _step(
+                restated,
+                Words("更正", "restatement"),
+                ("原数值", "value before", f"{restated.event.old_value:,}"),
+                ("更正值", "restated value", f"{restated.event.figures.value:,}"),
+                ("不确定度", "uncertainty", f"{restated.event.figures.uncertainty:,}"),
+                ("数据根", "evidence root", _hex(restated.event.figures.evidence_root)),
+            )
+
+
+VERDICTS = {
+    Verdict.UPHELD: "维持 upheld",
+    Verdict.VOID: "作废 void",
+    Verdict.RESTATED: "更正 restated",
+}
 
 
 def _moment(timestamp: int) -> str:

@@ -137,6 +137,11 @@ def oracle(county: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
+def panel(county: Any) -> Any:
+    return county.panel
+
+
+@pytest.fixture(scope="module")
 def voucher(county: Any) -> Any:
     return county.voucher
 
@@ -210,3 +215,6 @@ second_sensors = _person("second-sensors")
 verifier = _person("verifier")
 remote_sensing = _person("remote-sensing")
 weighbridge = _person("weighbridge")
+forester = _person("forester")
+statistician = _person("statistician")
+judge = _person("judge")

@@ -107,6 +107,7 @@ def test_a_report_a_second_older_than_the_maximum_lag_is_refused(hand_in, report
 
 
 def test_a_report_as_old_as_the_maximum_lag_is_accepted(hand_in, report, clock):
+    report = report._replace(validUntil=report.observedAt + 2 * CARBON_RULES.maximumLag)
     clock.after(CARBON_RULES.maximumLag)
     hand_in(report)
 
@@ -123,6 +124,17 @@ def test_a_report_whose_validity_ends_now_is_refused(hand_in, report, clock):
 
 def test_a_report_that_is_valid_for_one_more_second_is_accepted(hand_in, report, clock):
     hand_in(report._replace(validUntil=clock.now() + 1))
+
+
+def test_an_observation_a_second_too_long_after_its_period_is_refused(hand_in, report):
+    latest = report.observedAt - 1
+    early = report._replace(periodStart=0, periodEnd=latest - CARBON_RULES.maximumLag)
+    with refused("ObservedTooLate", observedAt=report.observedAt, latest=latest):
+        hand_in(early)
+
+
+def test_an_observation_as_long_after_its_period_as_the_lag_is_accepted(hand_in, report):
+    hand_in(report._replace(periodStart=0, periodEnd=report.observedAt - CARBON_RULES.maximumLag))
 
 
 # FIGURES
@@ -181,6 +193,22 @@ def test_a_report_on_evidence_anchored_a_second_late_is_refused(hand_in, report,
 def test_a_report_on_evidence_anchored_in_the_last_second_is_accepted(hand_in, report, county, clock):
     clock.stand_at(report.observedAt + CARBON_RULES.anchorLag)
     hand_in(report._replace(evidenceRoot=county.anchored()))
+
+
+def test_evidence_older_than_its_last_observation_is_refused(hand_in, report, clock):
+    anchored = clock.now()
+    clock.after(1)
+    with refused("EvidenceTooEarly", evidenceRoot=report.evidenceRoot, anchoredAt=anchored, observedAt=anchored + 1):
+        hand_in(report._replace(observedAt=anchored + 1))
+    hand_in(report._replace(observedAt=anchored))
+
+
+def test_evidence_of_another_round_of_the_subject_is_refused(hand_in, report, county, holders, sensors):
+    used = county.measure(holders, evidenceRoot=report.evidenceRoot)
+    earlier = report._replace(periodStart=START - DAY, periodEnd=START)
+    with refused("EvidenceReused", evidenceRoot=report.evidenceRoot, round=used):
+        hand_in(county.numbered(earlier, sensors))
+    hand_in(county.numbered(earlier._replace(subject=text32("forest-2")), sensors))
 
 
 # SIGNATURES

@@ -3,6 +3,7 @@
 import pytest
 
 from outcomes import announced, facts, refused, silent
+from signing import digest_of, malleated
 from world import (
     CARBON,
     CARBON_RULES,
@@ -14,10 +15,13 @@ from world import (
     JANUARY,
     NOTHING,
     REMOTE,
+    REMOTE_SENSING,
     SENSORS,
     TEA,
     VERIFIERS,
+    ZERO,
     Holders,
+    Verdict,
     digest,
     first_second,
     month,
@@ -183,7 +187,11 @@ def test_a_candidate_carries_the_most_careful_times_of_its_signers(
     assert facts(oracle.roundOf(county.round_of(report))) == facts(
         {
             "state": CANDIDATE,
-            "candidateAt": clock.now(),
+            "finalFrom": clock.now() + CARBON_RULES.challengeWindow,
+            "verdict": Verdict.NONE,
+            "quorum": 3,
+            "requiredGroups": CARBON_RULES.requiredGroups,
+            "spreadBps": 1_000,
             "periodStart": START,
             "periodEnd": END,
             "observedAt": early,
@@ -197,6 +205,7 @@ def test_a_candidate_carries_the_most_careful_times_of_its_signers(
             "evidenceRoot": report.evidenceRoot,
             "methodology": report.methodology,
             "result": oracle.resultId(report),
+            "crossCheckRound": oracle.roundId(REMOTE, FOREST, START, END),
         }
     )
 
@@ -275,6 +284,127 @@ def test_a_cross_check_confirms_losses_and_nothing_too(
     county.submit(county.report(REMOTE, FOREST, START, END, value=cross_check), remote_sensing)
     county.submit(report._replace(value=value, shareRoot=NOTHING, shareCount=0), sensors, second_sensors, verifier)
     assert state() == reached
+
+
+@pytest.fixture
+def lose(county, remote_sensing):
+    """The only signer of a cross-check signs another one, and is excluded."""
+
+    def lose(value=1_001):
+        return county.submit(county.report(REMOTE, FOREST, START, END, value=value), remote_sensing)
+
+    return lose
+
+
+@pytest.fixture
+def confirm_anew(county, oracle, committee):
+    """Another remote-sensing firm confirms with a value of its own."""
+
+    def confirm_anew(value):
+        oracle.addSigner(REMOTE, person("second-remote-sensing"), REMOTE_SENSING, {"from": committee})
+        county.submit(county.report(REMOTE, FOREST, START, END, value=value), person("second-remote-sensing"))
+
+    return confirm_anew
+
+
+def test_a_candidate_whose_cross_check_was_lost_is_not_final(candidate, oracle, clock, finalise, lose, state):
+    lose()
+    clock.after(CARBON_RULES.challengeWindow)
+    with refused("CrossCheckMissing", crossCheckRound=oracle.roundId(REMOTE, FOREST, START, END)):
+        finalise(candidate)
+    assert state() == CANDIDATE
+
+
+def test_a_candidate_whose_cross_check_is_confirmed_anew_becomes_final(
+    candidate, clock, finalise, lose, confirm_anew, state
+):
+    lose()
+    confirm_anew(1_100)
+    clock.after(CARBON_RULES.challengeWindow)
+    finalise(candidate)
+    assert state() == FINAL
+
+
+def test_a_candidate_whose_cross_check_now_lies_apart_is_not_final(candidate, clock, finalise, lose, confirm_anew):
+    lose()
+    confirm_anew(1_101)
+    clock.after(CARBON_RULES.challengeWindow)
+    with refused("CrossCheckApart", value=1_000, crossCheck=1_101, spreadBps=1_000):
+        finalise(candidate)
+
+
+def test_a_candidate_keeps_to_the_spread_under_which_it_became_one(
+    candidate, oracle, clock, committee, finalise, lose, confirm_anew
+):
+    oracle.configureFeed(CARBON, CARBON_RULES._replace(spreadBps=10_000, crossCheckFeed=NOTHING), {"from": committee})
+    lose()
+    confirm_anew(1_101)
+    clock.after(CARBON_RULES.challengeWindow)
+    with refused("CrossCheckApart", value=1_000, crossCheck=1_101, spreadBps=1_000):
+        finalise(candidate)
+
+
+def test_a_disputed_cross_check_confirms_nothing(report, county, oracle, committee, nominate, relayer):
+    oracle.configureFeed(
+        REMOTE, CARBON_RULES._replace(quorum=1, requiredGroups=0, crossCheckFeed=NOTHING), {"from": committee}
+    )
+    cross_check = county.report(REMOTE, FOREST, START, END, value=1_000)
+    county.submit(cross_check, person("remote-sensing"))
+    round_ = county.round_of(cross_check)
+    county.challenge(round_)
+    county.submit(report, *map(person, ("sensors", "second-sensors", "verifier")))
+    with refused("CrossCheckMissing", crossCheckRound=round_):
+        nominate(report)
+
+    county.judge(round_, Verdict.UPHELD)
+    nominate(report)
+    with refused("CrossCheckStands", round=county.round_of(report), crossCheckRound=round_):
+        oracle.withdraw(county.round_of(report), {"from": relayer})
+
+
+def test_a_candidate_is_not_withdrawn_while_its_cross_check_is_disputed(
+    report, county, oracle, committee, relayer, sensors, second_sensors, verifier
+):
+    rules = CARBON_RULES._replace(quorum=1, requiredGroups=0, crossCheckFeed=NOTHING)
+    oracle.configureFeed(REMOTE, rules, {"from": committee})
+    cross_check = county.report(REMOTE, FOREST, START, END, value=1_000)
+    county.submit(cross_check, person("remote-sensing"))
+    county.submit(report, sensors, second_sensors, verifier)
+    crossed, round_ = county.round_of(cross_check), county.round_of(report)
+    county.challenge(crossed)
+    with refused("CrossCheckStands", round=round_, crossCheckRound=crossed):
+        oracle.withdraw(round_, {"from": relayer})
+
+    county.judge(crossed, Verdict.VOID)
+    withdrawal = oracle.withdraw(round_, {"from": relayer})
+    announced(withdrawal, "CandidateLost", round=round_, result=oracle.resultId(report), signer=ZERO)
+
+
+def test_a_candidate_that_needs_no_cross_check_is_not_withdrawn(county, oracle, holders, weighbridge, relayer):
+    report = county.report(DELIVERED, TEA, first_second(DECEMBER), first_second(JANUARY), holders=holders)
+    county.submit(report, weighbridge)
+    round_ = county.round_of(report)
+    with refused("CrossCheckStands", round=round_, crossCheckRound=NOTHING):
+        oracle.withdraw(round_, {"from": relayer})
+
+
+def test_only_a_candidate_is_withdrawn(county, oracle, holders, relayer):
+    with refused("NotCandidate", round=NOTHING, state=NO_ROUND):
+        oracle.withdraw(NOTHING, {"from": relayer})
+    final = county.measure(holders)
+    with refused("NotCandidate", round=final, state=FINAL):
+        oracle.withdraw(final, {"from": relayer})
+
+
+def test_anyone_withdraws_a_candidate_without_cross_check_and_it_comes_back_with_one(
+    candidate, report, oracle, auditor, lose, confirm_anew, nominate, state
+):
+    lose()
+    oracle.withdraw(candidate, {"from": auditor})
+    assert state() == NO_ROUND
+    confirm_anew(1_000)
+    nominate(report)
+    assert state() == CANDIDATE
 
 
 def test_a_feed_without_cross_check_needs_none(county, oracle, holders, weighbridge):
@@ -467,6 +597,165 @@ def test_a_candidate_is_lost_with_the_last_vote_of_a_required_group(
 
     assert oracle.roundOf(county.round_of(report))["state"] == NO_ROUND
     assert equivocation.events["CandidateLost"]["signer"] == verifier
+
+
+def test_an_excluded_signer_stays_excluded_when_rules_and_signers_change(
+    report, other, county, oracle, committee, guardian, sensors
+):
+    county.submit(report, sensors)
+    county.submit(other, sensors)
+    oracle.configureFeed(CARBON, CARBON_RULES, {"from": committee})
+    oracle.removeSigner(CARBON, sensors, {"from": guardian})
+    oracle.addSigner(CARBON, sensors, VERIFIERS, {"from": committee})
+
+    anew = report._replace(configDigest=bytes(oracle.configDigest(CARBON)))
+    with refused("SignerExcluded", round=county.round_of(report), signer=sensors):
+        county.submit(anew, sensors)
+    county.submit(anew._replace(periodStart=START - DAY), sensors)
+
+
+def test_the_proof_of_equivocation_stays_readable(report, other, county, oracle, sensors, verifier):
+    county.submit(report, sensors)
+    county.submit(other, sensors)
+    round_ = county.round_of(report)
+    assert tuple(oracle.equivocationOf(round_, sensors)) == (oracle.resultId(report), oracle.resultId(other))
+    assert tuple(oracle.equivocationOf(round_, verifier)) == (NONE, NONE)
+
+
+@pytest.fixture
+def prove(county, panel, auditor):
+    """Anyone who holds two signed reports hands them in."""
+
+    def prove(first, second, signer, signer_of_second=None):
+        signatures = county.sign(first, signer), county.sign(second, signer_of_second or signer)
+        return panel.proveEquivocation(first, signatures[0], second, signatures[1], {"from": auditor})
+
+    return prove
+
+
+def test_two_signed_reports_prove_equivocation(report, other, county, oracle, prove, sensors):
+    proof = prove(report, other, sensors)
+    assert proof.return_value == sensors
+    round_ = county.round_of(report)
+    announced(
+        proof, "Equivocated", round=round_, signer=sensors, first=oracle.resultId(report), second=oracle.resultId(other)
+    )
+    with refused("SignerExcluded", round=round_, signer=sensors):
+        county.submit(report, sensors)
+    with refused("SignerExcluded", round=round_, signer=sensors):
+        prove(report, other, sensors)
+
+
+def test_a_proof_takes_back_a_pending_vote(report, other, remote, county, prove, state, sensors):
+    county.submit(report, sensors)
+    prove(other, report, sensors)
+    county.submit(report, person("second-sensors"), person("verifier"))
+    assert state() == NO_ROUND
+
+
+def test_a_proof_of_two_results_takes_back_a_vote_for_a_third(report, other, remote, county, prove, state, sensors):
+    county.submit(report, sensors, person("second-sensors"), person("verifier"))
+    assert state() == CANDIDATE
+    proof = prove(other, report._replace(value=1_002), sensors)
+    assert proof.events["CandidateLost"]["signer"] == sensors
+    assert state() == NO_ROUND
+
+
+def test_a_proof_against_a_removed_signer_takes_its_candidate_along(
+    report, other, remote, county, oracle, guardian, prove, state, sensors, second_sensors, verifier
+):
+    county.submit(report, sensors, second_sensors, verifier)
+    oracle.removeSigner(CARBON, verifier, {"from": guardian})
+    prove(report, other, verifier)
+    assert state() == NO_ROUND
+
+
+def test_a_proof_against_a_signer_who_moved_group_counts_the_group_it_voted_in(
+    report_of_four, fourth_signer, county, oracle, committee, prove, sensors, second_sensors, verifier
+):
+    """Four votes, two of them verifiers'. Counted in the wrong group, one more loss would look like none."""
+    county.submit(report_of_four, sensors, second_sensors, verifier, fourth_signer)
+    round_ = county.round_of(report_of_four)
+    for moved in (verifier, fourth_signer):
+        oracle.addSigner(CARBON, moved, SENSORS, {"from": committee})
+    prove(report_of_four, report_of_four._replace(value=1_001), verifier)
+    assert oracle.roundOf(round_)["state"] == CANDIDATE
+    prove(report_of_four, report_of_four._replace(value=1_001), fourth_signer)
+    assert oracle.roundOf(round_)["state"] == NO_ROUND
+
+
+def test_a_candidate_answers_to_the_quorum_under_which_it_became_one(
+    report, other, remote, county, oracle, committee, prove, state, sensors, second_sensors, verifier
+):
+    county.submit(report, sensors, second_sensors, verifier)
+    oracle.configureFeed(CARBON, CARBON_RULES._replace(quorum=1, requiredGroups=0), {"from": committee})
+    prove(report, other, sensors)
+    assert state() == NO_ROUND
+
+
+def test_a_stricter_quorum_does_not_undo_a_candidate_with_a_vote_to_spare(
+    report_of_four, fourth_signer, county, oracle, committee, prove, sensors, second_sensors, verifier
+):
+    county.submit(report_of_four, sensors, second_sensors, verifier, fourth_signer)
+    oracle.configureFeed(CARBON, CARBON_RULES._replace(quorum=9), {"from": committee})
+    prove(report_of_four, report_of_four._replace(value=1_001), verifier)
+    assert oracle.roundOf(county.round_of(report_of_four))["state"] == CANDIDATE
+
+
+def test_a_proof_after_finality_is_kept_and_undoes_nothing(report, other, county, oracle, holders, prove, sensors):
+    round_ = county.measure(holders)
+    prove(report, other, sensors)
+    assert oracle.finalRound(round_)["value"] == 1_000
+    assert tuple(oracle.equivocationOf(round_, sensors)) == (oracle.resultId(report), oracle.resultId(other))
+
+
+def test_a_proof_against_a_disputed_candidate_ends_the_dispute(
+    candidate, report, other, county, panel, prove, state, sensors, cooperative, forester
+):
+    county.challenge(candidate)
+    proof = prove(report, other, sensors)
+    assert state() == NO_ROUND
+    announced(proof, "DisputeMoot", round=candidate, dispute=1)
+    assert panel.disputeOf(candidate)[0] == 0
+    assert panel.mayChallengeFrom(cooperative) == 0
+    with refused("NoDispute", round=candidate):
+        panel.vote(candidate, Verdict.UPHELD, {"from": forester})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"periodStart": START - 1, "value": 1_001},
+        {"periodEnd": END - 1, "value": 1_001},
+        {"subject": text32("forest-2"), "value": 1_001},
+        {"feed": REMOTE, "value": 1_001},
+        {"configDigest": digest("other rules"), "value": 1_001},
+        {"observedAt": END, "validUntil": END + 1, "seq": 2, "qcFlags": 7},
+    ],
+    ids=["another start", "another end", "another subject", "another feed", "other rules", "the same result"],
+)
+def test_what_is_no_equivocation_proves_none(report, oracle, prove, sensors, changes):
+    second = report._replace(**changes)
+    with refused("NoEquivocation", first=oracle.resultId(report), second=oracle.resultId(second)):
+        prove(report, second, sensors)
+
+
+def test_reports_of_two_signers_prove_nothing(report, other, prove, sensors, verifier):
+    with refused("SignersDiffer", first=sensors, second=verifier):
+        prove(report, other, sensors, verifier)
+
+
+def test_reports_of_a_stranger_prove_nothing(report, other, prove, auditor):
+    with refused("UnknownSigner", feed=CARBON, signer=auditor):
+        prove(report, other, auditor)
+
+
+@pytest.mark.parametrize("forged", [0, 1])
+def test_a_malleated_signature_proves_nothing(report, other, county, oracle, panel, sensors, auditor, forged):
+    signatures = [county.sign(report, sensors), county.sign(other, sensors)]
+    signatures[forged] = malleated(signatures[forged])
+    with refused("SignatureMalformed", digest=digest_of((report, other)[forged], oracle)):
+        panel.proveEquivocation(report, signatures[0], other, signatures[1], {"from": auditor})
 
 
 def test_two_results_for_two_rounds_are_no_equivocation(report, county, oracle, sensors):

@@ -166,6 +166,26 @@ def test_committee_moves_a_signer_to_another_group(oracle, committee, verifier):
     assert (change.events["SignerChanged"]["oldGroup"], change.events["SignerChanged"]["newGroup"]) == (2, 1)
 
 
+def test_a_group_takes_no_more_than_255_signers(oracle, committee, guardian, auditor, sensors):
+    oracle.configureFeed(METHANE, CARBON_RULES, {"from": committee})
+    crowd = [f"0x{number:040x}" for number in range(1, 256)]
+    for member in crowd:
+        oracle.addSigner(METHANE, member, SENSORS, {"from": committee})
+    with refused("GroupFull", feed=METHANE, group=SENSORS):
+        oracle.addSigner(METHANE, auditor, SENSORS, {"from": committee})
+    oracle.addSigner(METHANE, crowd[0], SENSORS, {"from": committee})
+    oracle.addSigner(METHANE, auditor, VERIFIERS, {"from": committee})
+    with refused("GroupFull", feed=METHANE, group=SENSORS):
+        oracle.addSigner(METHANE, auditor, SENSORS, {"from": committee})
+
+    oracle.removeSigner(METHANE, crowd[1], {"from": guardian})
+    oracle.addSigner(METHANE, auditor, SENSORS, {"from": committee})
+    with refused("GroupFull", feed=METHANE, group=SENSORS):
+        oracle.addSigner(METHANE, sensors, SENSORS, {"from": committee})
+    oracle.addSigner(METHANE, auditor, VERIFIERS, {"from": committee})
+    oracle.addSigner(METHANE, sensors, SENSORS, {"from": committee})
+
+
 def test_removing_a_signer_fails_if_it_is_none(oracle, guardian, auditor):
     with refused("UnknownSigner", feed=CARBON, signer=auditor):
         oracle.removeSigner(CARBON, auditor, {"from": guardian})

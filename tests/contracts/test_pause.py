@@ -9,7 +9,7 @@ STORM = text32("storm")
 OVER = text32("storm is over")
 
 
-@pytest.fixture(params=["pledges", "credits", "funds", "assets"])
+@pytest.fixture(params=["pledges", "credits", "funds", "assets", "oracle"])
 def paused_one(county, request):
     return getattr(county, request.param)
 

@@ -35,6 +35,7 @@ def contracts(deployed):
     return {
         "Participants": deployed.participants,
         "MonitoringOracle": deployed.oracle,
+        "MonitoringPanel": deployed.panel,
         "CnyVoucher": deployed.voucher,
         "Revenue": deployed.revenue,
         "PledgeTerms": deployed.pledge_terms,

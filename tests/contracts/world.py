@@ -69,6 +69,9 @@ SENSORS, VERIFIERS, REMOTE_SENSING = 1, 2, 3
 """Groups of reporters."""
 
 NONE, ACCOUNT, FUND, REGISTER, AGREEMENT = range(5)
+PANEL = ("forester", "statistician", "judge")
+"""Who decides disputes."""
+
 """Kinds of legs."""
 
 CANDIDATE = 1
@@ -79,6 +82,18 @@ class Kind:
     """Kinds of participants; see `IParticipants.Kind`."""
 
     UNKNOWN, HOUSEHOLD, COOPERATIVE, BANK, BUYER, OPERATOR, TREASURY, PROTOCOL = range(8)
+
+
+class State:
+    """Where a round stands; see `IMonitoringOracle.State`."""
+
+    NONE, CANDIDATE, FINAL, DISPUTED, VOID = range(5)
+
+
+class Verdict:
+    """What a panel may decide; see `IMonitoringOracle.Verdict`."""
+
+    NONE, UPHELD, VOID, RESTATED = range(4)
 
 
 class Rules(NamedTuple):
@@ -93,6 +108,17 @@ class Rules(NamedTuple):
     crossCheckFeed: bytes
     minimumValue: int
     maximumValue: int
+
+
+class Figures(NamedTuple):
+    """What a panel restates a round with; see `IMonitoringOracle.Figures`."""
+
+    value: int
+    uncertainty: int
+    shareRoot: bytes
+    shareCount: int
+    evidenceRoot: bytes
+    methodology: bytes
 
 
 class Leg(NamedTuple):
@@ -218,7 +244,7 @@ CARBON_RULES = Rules(
     quorum=3,
     requiredGroups=1 << SENSORS | 1 << VERIFIERS,
     challengeWindow=3 * DAY,
-    maximumLag=60 * DAY,
+    maximumLag=400 * DAY,
     anchorLag=DAY,
     spreadBps=1_000,
     crossCheckFeed=REMOTE,
@@ -308,6 +334,7 @@ class County:
     authority: Any
     participants: Any
     oracle: Any
+    panel: Any
     voucher: Any
     revenue: Any
     pledge_terms: Any
@@ -420,6 +447,37 @@ class County:
         assert sheet["madeGood"] <= sheet["shortfall"]
         return dict(sheet)
 
+    # DISPUTES
+
+    def figures(self, *, holders: Holders | None = None, **changes: Any) -> Figures:
+        """What the panel found instead, with evidence that is anchored now."""
+        figures = Figures(
+            value=holders.total if holders else 0,
+            uncertainty=0,
+            shareRoot=holders.root if holders else NOTHING,
+            shareCount=holders.count if holders else 0,
+            evidenceRoot=changes.pop("evidenceRoot", None) or self.anchored(),
+            methodology=digest("methodology"),
+        )
+        return figures._replace(**changes)
+
+    def challenge(self, round_: bytes, challenger: Any = None) -> Any:
+        """Somebody, who is the cooperative unless it is said, has reason to challenge a candidate."""
+        challenger = challenger or person("cooperative")
+        return self.panel.challenge(round_, text32("plot 7 burned"), digest("photographs"), {"from": challenger})
+
+    def judge(self, round_: bytes, verdict: int, *members: str) -> Any:
+        """Members of the panel, two unless they are named, vote for one verdict."""
+        for name in members or PANEL[:2]:
+            transaction = self.panel.vote(round_, verdict, {"from": person(name)})
+        return transaction
+
+    def restate(self, round_: bytes, figures: Figures, *members: str) -> Any:
+        """Members of the panel, two unless they are named, vote for the same figures."""
+        for name in members or PANEL[:2]:
+            transaction = self.panel.voteRestated(round_, figures, {"from": person(name)})
+        return transaction
+
     # INCOME
 
     def receive(self, agreement: bytes, period: int, amount: int) -> Any:
@@ -519,6 +577,7 @@ def deployed(committee_delay: int = 0) -> County:
         authority=at["Authority"],
         participants=at["Participants"],
         oracle=at["MonitoringOracle"],
+        panel=at["MonitoringPanel"],
         voucher=at["CnyVoucher"],
         revenue=at["Revenue"],
         pledge_terms=at["PledgeTerms"],
@@ -555,6 +614,8 @@ def settle(county: County) -> None:
         county.oracle.configureFeed(feed, rules, committee)
         for name, group in signers.items():
             county.oracle.addSigner(feed, person(name), group, committee)
+
+    county.panel.electPanel(*map(person, PANEL), committee)
 
     city, laboratory = str(person("city")), str(person("laboratory"))
     for agreement, legs in (

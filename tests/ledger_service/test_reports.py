@@ -1,8 +1,9 @@
 """What a bank clerk, an auditor and a holder ask."""
 
 import pytest
+from eth_utils.crypto import keccak
 
-from ledger_service.chain.events import Claimed
+from ledger_service.chain.events import CandidateLost, Claimed, Equivocated
 from ledger_service.domain.identifiers import bytes32_of
 from ledger_service.domain.pledges import PledgeState
 from ledger_service.domain.units import Bps, Fen, Kg, Period
@@ -10,7 +11,7 @@ from ledger_service.facts import emitted, final_rounds, pledges
 from ledger_service.indexer import sync
 from ledger_service.reports.encumbrance import HEADER, encumbrance
 from ledger_service.reports.statement import holder_statement
-from ledger_service.reports.trace import RedemptionUnknown, claims_of, trace_claim, trace_redemption
+from ledger_service.reports.trace import RedemptionUnknown, claims_of, trace_claim, trace_redemption, trace_round
 from ledger_service.settlement import RegisterFolder, RegisterMissing
 
 DECEMBER = Period.parse("2018-12")
@@ -138,6 +139,88 @@ def test_a_signer_who_said_two_things_stands_behind_neither(county, books) -> No
         measured = final_rounds(reader)[identifier]
     assert measured.candidate.event.value == 11
     assert {report.event.signer for report in measured.reports} == {each.address for each, _ in county.reporters}
+
+
+@pytest.fixture
+def judged(county):
+    """A candidate of another pool, two of a panel to judge it, and figures that they may find instead."""
+    panel, oracle = county.of("MonitoringPanel"), county.of("MonitoringOracle")
+    members = (county.committee, county.operator, county.relayer)
+    county.send(panel.electPanel(*(each.address for each in members)), county.committee)
+    register = county.register([5, 6])
+    county.send(oracle.anchor(keccak(text="raw data of carbon-kg")), county.relayer)
+    signed = [
+        county.report(reporter, "carbon-kg", "pool-2", register, evidenceRoot=keccak(text="raw data of carbon-kg"))
+        for reporter, _ in county.reporters
+    ]
+    county.send(oracle.submitMany(*zip(*signed, strict=True)), county.relayer)
+    report = signed[0][0]
+    identifier = oracle.roundId(*report[:4]).call()
+    county.send(oracle.anchor(keccak(text="drone survey")), county.relayer)
+    figures = (9, 1, b"\3" * 32, 2, keccak(text="drone survey"), keccak(text="a methodology"))
+    return identifier, members[:2], figures
+
+
+def test_a_trace_shows_who_challenged_and_what_the_panel_put_in_its_place(county, books, judged) -> None:
+    identifier, members, figures = judged
+    panel = county.of("MonitoringPanel")
+    county.send(
+        panel.challenge(identifier, bytes32_of("plot 7 burned"), keccak(text="photographs")), county.cooperative
+    )
+    for member in members:
+        county.send(panel.voteRestated(identifier, figures), member)
+    county.wait(2 * 86_400)
+    county.send(county.of("MonitoringOracle").finalise(identifier), county.relayer)
+    sync(county.chain, books)
+    with books.reading() as reader:
+        measured = final_rounds(reader)[identifier]
+        steps = list(trace_round(reader, identifier))
+    assert (measured.candidate.event.value, measured.result.value, measured.result.uncertainty) == (11, 9, 1)
+    assert measured.restatement is None
+    shown = {step.title.en: facts(step) for step in steps}
+    assert shown["monitoring round"]["value"] == "9"
+    assert (shown["challenge"]["challenger"], shown["challenge"]["reason"]) == (
+        county.cooperative.address,
+        "plot 7 burned",
+    )
+    assert shown["verdict"]["verdict"] == "更正 restated"
+    assert (shown["restatement"]["value before"], shown["restatement"]["restated value"]) == ("11", "9")
+    assert shown["raw data"]["evidence root"] == "0x" + figures[4].hex()
+    assert len([step for step in steps if step.title.en == "signed report"]) == len(county.reporters)
+
+
+def test_a_restatement_stands_beside_the_final_figures(county, books, judged) -> None:
+    identifier, members, figures = judged
+    county.wait(2 * 86_400)
+    county.send(county.of("MonitoringOracle").finalise(identifier), county.relayer)
+    for member in members:
+        county.send(county.of("MonitoringPanel").voteRestated(identifier, figures), member)
+    sync(county.chain, books)
+    with books.reading() as reader:
+        measured = final_rounds(reader)[identifier]
+        titles = [step.title.en for step in trace_round(reader, identifier)]
+    assert measured.result.value == 11
+    assert measured.restatement is not None
+    assert measured.restatement.event.figures.value == 9
+    assert titles[:3] == ["monitoring round", "verdict", "restatement"]
+
+
+def test_a_proof_of_reports_that_were_never_sent_is_read(county, books, judged) -> None:
+    identifier, _, _ = judged
+    two_faced, _ = county.reporters[0]
+    register = county.register([5, 6])
+    reports = [
+        county.report(two_faced, "carbon-kg", "pool-2", register, value=value, evidenceRoot=b"\7" * 32)
+        for value in (12, 13)
+    ]
+    (first, second), signatures = zip(*reports, strict=True)
+    county.send(
+        county.of("MonitoringPanel").proveEquivocation(first, signatures[0], second, signatures[1]), county.relayer
+    )
+    sync(county.chain, books)
+    with books.reading() as reader:
+        assert [each.event.round for each in emitted(reader, CandidateLost)] == [identifier]
+        assert [each.event.signer for each in emitted(reader, Equivocated)] == [two_faced.address]
 
 
 # THE HOLDER
