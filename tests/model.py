@@ -662,7 +662,13 @@ def repay(loan: Loan, amount: int, now: int) -> Loan:
     if amount > owed.total:
         raise RepaidAboveDebt(amount, owed.total)
     left, paid = amount, []
-    for part in (owed.costs, owed.overdue_interest, owed.overdue_principal, owed.current_interest, owed.later_principal):
+    for part in (
+        owed.costs,
+        owed.overdue_interest,
+        owed.overdue_principal,
+        owed.current_interest,
+        owed.later_principal,
+    ):
         paid.append(min(left, part))
         left -= paid[-1]
     loan = accrue(loan, now)
@@ -694,9 +700,7 @@ def free_bps(liens: Sequence[tuple[int, int, int]], first: int, last: int) -> in
     return WHOLE_BPS - fullest
 
 
-def partial_value(
-    value: int, signed: tuple[int, int, int], left: tuple[int, int, int], current: int
-) -> int:
+def partial_value(value: int, signed: tuple[int, int, int], left: tuple[int, int, int], current: int) -> int:
     """L16: what of a signed value falls on the share and the months that stay pledged and are not over, rounded down.
 
     A pledge is ``(bps, first, last)``, both periods included.
@@ -832,7 +836,7 @@ class CarbonProject:
 
 
 def lendable(value: int, uncertainty: int) -> int:
-    """D9: what may be lent on a figure with this half-width: the figure less twice its uncertainty, never below 0."""
+    """D9, O30: what may be lent on a figure with this half-width: it less twice the half-width, never below 0."""
     require_amounts(uncertainty)
     return max(0, value - 2 * uncertainty)
 
@@ -874,11 +878,6 @@ class RoundRefused(Refused):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
-
-
-def lendable(value: int, uncertainty: int) -> int:
-    """O30: the value less twice its uncertainty, and nothing if that is less than nothing."""
-    return max(0, value - 2 * uncertainty)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from ledger_service.api.models import (
     AgreementSummary,
     BatchDetail,
     BatchSummary,
-    FundDetail,
-    FundSummary,
     CertificateDetail,
     DataAssetDetail,
     DataAssetSummary,
+    FundDetail,
+    FundSummary,
     Health,
     Movement,
     Page,
@@ -43,8 +43,8 @@ from ledger_service.facts import (
     pledge_named,
     published_versions,
 )
-from ledger_service.reports.funds import fund_statement, fund_statements
 from ledger_service.reports.data_assets import covenant_report, data_asset, data_assets
+from ledger_service.reports.funds import fund_statement, fund_statements
 from ledger_service.reports.income import pot_incomes
 from ledger_service.reports.statement import holder_statement
 from ledger_service.reports.trace import trace_certificate

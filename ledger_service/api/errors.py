@@ -18,8 +18,8 @@ from ledger_service.domain.bilingual import Words
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import NotAnIdentifier
 from ledger_service.facts import BatchUnknown, CertificateUnknown, PledgeUnknown
-from ledger_service.reports.funds import FundUnknown
 from ledger_service.reports.data_assets import DataAssetUnknown
+from ledger_service.reports.funds import FundUnknown
 from ledger_service.settlement import RegisterMissing
 from ledger_service.store.books import BooksUnusable
 

@@ -24,8 +24,8 @@ from ledger_service.domain.credits import BalanceSheet
 from ledger_service.domain.identifiers import Address, text_of
 from ledger_service.domain.units import Bps, Period, tonnes_text, yuan_text
 from ledger_service.facts import Pledge, Redemption, Round
-from ledger_service.reports.funds import FundStatement, Spending
 from ledger_service.reports.data_assets import CovenantReport, DataAsset, DataLicence
+from ledger_service.reports.funds import FundStatement, Spending
 from ledger_service.reports.income import LineIncome, PotIncome
 from ledger_service.reports.statement import Earning, HolderStatement
 from ledger_service.reports.trace import Step

@@ -22,7 +22,6 @@ from web3.types import TxReceipt
 
 from ledger_service.chain.artefacts import CONTRACTS, Artefact, load_artefact
 from ledger_service.domain.errors import LedgerError
-from ledger_service.domain.identifiers import ZERO_ADDRESS
 
 Role = Literal["committee", "operator", "treasurer", "guardian"]
 

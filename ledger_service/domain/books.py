@@ -32,8 +32,8 @@ class AccountKind(StrEnum):
     """What an account counts. A positive balance is what somebody has to give, a negative one whom it is owed to.
 
     Six groups balance in themselves: vouchers against the bank, income against those it belongs to, funds against what
-    came into them, loans against what was lent, credits against what was measured, and what batches are short of against
-    what was lost and made good.
+    came into them, loans against what was lent, credits against what was measured, and what batches are short of
+    against what was lost and made good.
     """
 
     BANK = "bank"

@@ -92,7 +92,7 @@ def trace_certificate(reader: Reader, number: int) -> tuple[Step, ...]:
     """
     retired = certificate_numbered(reader, number)
     issued = batch_numbered(reader, retired.event.batch)
-    return (_retirement(retired), _batch(issued), *_round(reader, issued.event.round))
+    return (_retirement(retired), _batch(issued), *trace_round(reader, issued.event.round))
 
 
 def claims_of(reader: Reader, holder: Address) -> tuple[Emitted[Any], ...]:

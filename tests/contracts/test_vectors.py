@@ -52,9 +52,7 @@ def bench(county, LibraryHarness, LoanHarness, Pledges, BottomlessVoucher, relay
     teller = person("teller")
     voucher = BottomlessVoucher.deploy({"from": relayer})
     # Liens are taken in and served as everywhere; nothing here is disputed or enforced.
-    pledges = Pledges.deploy(
-        county.authority, teller, voucher, county.pledge_terms, county.workouts, {"from": relayer}
-    )
+    pledges = Pledges.deploy(county.authority, teller, voucher, county.pledge_terms, county.workouts, {"from": relayer})
     return Bench(
         libraries=LibraryHarness.deploy({"from": relayer}),
         county=replace(county, pledges=pledges, voucher=voucher),

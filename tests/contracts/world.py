@@ -69,10 +69,9 @@ SENSORS, VERIFIERS, REMOTE_SENSING = 1, 2, 3
 """Groups of reporters."""
 
 NONE, ACCOUNT, FUND, REGISTER, AGREEMENT = range(5)
+"""Kinds of legs."""
 PANEL = ("forester", "statistician", "judge")
 """Who decides disputes."""
-
-"""Kinds of legs."""
 
 CANDIDATE = 1
 """The state of a round that reached its quorum; see `IMonitoringOracle.State`."""
@@ -84,7 +83,7 @@ class Kind:
     UNKNOWN, HOUSEHOLD, COOPERATIVE, BANK, BUYER, OPERATOR, TREASURY, PROTOCOL = range(8)
 
 
-class State:
+class RoundState:
     """Where a round stands; see `IMonitoringOracle.State`."""
 
     NONE, CANDIDATE, FINAL, DISPUTED, VOID = range(5)
