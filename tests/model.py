@@ -445,11 +445,11 @@ def divert(before: int, after: int, liens: Sequence[tuple[int, int, int]]) -> tu
     """L1 and L12: what the liens take of one claim, in order of rank, and what is left for the holder.
 
     The claim brings the holder's cumulative figure in one line from ``before`` to ``after``. A lien ``(bps, due,
-    arrears)`` is offered ``floor(after·bps/10000) − floor(before·bps/10000)``, so the offers of many small claims add up
-    to the offer of one large claim. Out of its own offer it takes what is due. As far as it is in arrears, it also takes
-    what the liens behind it are offered, so that a junior gets nothing while a senior is in arrears. What it leaves of its
-    own offer is the holder's. All of them take no more than the claim: where the odd fen of several liens meet in one
-    claim, the last liens go short by less than a fen per lien, and stay due.
+    arrears)`` is offered ``floor(after·bps/10000) − floor(before·bps/10000)``, so the offers of many small claims add
+    up to the offer of one large claim. Out of its own offer it takes what is due. As far as it is in arrears, it also
+    takes what the liens behind it are offered, so that a junior gets nothing while a senior is in arrears. What it
+    leaves of its own offer is the holder's. All of them take no more than the claim: where the odd fen of several liens
+    meet in one claim, the last liens go short by less than a fen per lien, and stay due.
     """
     require_amounts(before, after, *(number for lien in liens for number in lien))
     if after < before:
@@ -623,7 +623,13 @@ def repay(loan: Loan, amount: int, now: int) -> Loan:
     if amount > owed.total:
         raise RepaidAboveDebt(amount, owed.total)
     left, paid = amount, []
-    for part in (owed.costs, owed.overdue_interest, owed.overdue_principal, owed.current_interest, owed.later_principal):
+    for part in (
+        owed.costs,
+        owed.overdue_interest,
+        owed.overdue_principal,
+        owed.current_interest,
+        owed.later_principal,
+    ):
         paid.append(min(left, part))
         left -= paid[-1]
     loan = accrue(loan, now)
@@ -655,9 +661,7 @@ def free_bps(liens: Sequence[tuple[int, int, int]], first: int, last: int) -> in
     return WHOLE_BPS - fullest
 
 
-def partial_value(
-    value: int, signed: tuple[int, int, int], left: tuple[int, int, int], current: int
-) -> int:
+def partial_value(value: int, signed: tuple[int, int, int], left: tuple[int, int, int], current: int) -> int:
     """L16: what of a signed value falls on the share and the months that stay pledged and are not over, rounded down.
 
     A pledge is ``(bps, first, last)``, both periods included.
@@ -697,7 +701,7 @@ TRANSITIONS: Final = {
     ("WrittenOff", "charge costs"): "WrittenOff",
     ("Repaid", "release"): "Released",
 }
-"""L6: where each action brings a pledge from each state when its own conditions are met. Every other pair is refused."""
+"""L6: where each action brings a pledge from each state when its conditions are met. Every other pair is refused."""
 
 
 # KECCAK

@@ -45,6 +45,8 @@ class Check(Enum):
     """Chain, and the books' own account of whom those vouchers belong to."""
     SET_ASIDE = Words("代存逐户", "set aside for each account")
     """Chain and books."""
+    KEPT = Words("代存还款逐户", "repayments kept for each lender")
+    """Chain and books."""
     RECEIVED = Words("入账（协议·版本·期）", "income of each agreement, version and period")
     """Chain and books."""
     LEG = Words("分成应付", "income of each leg")
@@ -57,6 +59,8 @@ class Check(Enum):
     """Chain and books."""
     INTEREST = Words("质押贷款应计利息", "accrued interest of each pledge")
     """Chain, and the books' own calculation."""
+    COSTS = Words("质押贷款未付费用", "unpaid costs of each pledge")
+    """Chain and books."""
     BATCH = Words("批次签发量 = 各户合计", "credits issued = credits held, of each batch")
     """Chain and books."""
     CREDITS = Words("碳汇量余额逐户", "credits of each account and batch")
@@ -203,6 +207,7 @@ def _vouchers(snapshot: Snapshot, reader: Reader, statement: Statement) -> Itera
     )
     yield from _by_owner(Check.VOUCHER_BALANCE, reader.balances(AccountKind.VOUCHER), snapshot.vouchers)
     yield from _by_owner(Check.SET_ASIDE, reader.balances(AccountKind.SET_ASIDE), snapshot.set_aside)
+    yield from _by_owner(Check.KEPT, reader.balances(AccountKind.KEPT), snapshot.repayments_kept)
 
 
 def _by_owner(
@@ -295,6 +300,8 @@ def _loans(snapshot: Snapshot, reader: Reader) -> Iterator[Row]:
         yield Row(Check.PRINCIPAL, name, chain=debt.principal, books=owed)
         accrued = 0 if pledge.loan is None else pledge.loan.at(snapshot.block.timestamp).interest
         yield Row(Check.INTEREST, name, chain=debt.interest, books=accrued)
+        costs = reader.balance(Account(AccountKind.COSTS, name))
+        yield Row(Check.COSTS, name, chain=debt.costs, books=costs)
 
 
 def _credits(snapshot: Snapshot, reader: Reader) -> Iterator[Row]:

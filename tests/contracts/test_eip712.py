@@ -7,7 +7,18 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 import generate_eip712_vectors
-from signing import EIP712, Conditions, Instalment, RedemptionOrder, Report, Terms, digest_of, domain_of, signable, unhex
+from signing import (
+    EIP712,
+    Conditions,
+    Instalment,
+    RedemptionOrder,
+    Report,
+    Terms,
+    digest_of,
+    domain_of,
+    signable,
+    unhex,
+)
 
 MESSAGES = {"Report": Report, "Terms": Terms, "RedemptionOrder": RedemptionOrder}
 EVERY = EIP712["vectors"]

@@ -130,7 +130,9 @@ def test_allocation_with_many_ties_is_the_specified_one(amount: int, weights: li
 
 @settings(max_examples=500)
 @given(before=WIDE, after=WIDE, liens=st.lists(st.tuples(st.integers(0, 4_000), WIDE, WIDE), max_size=5))
-def test_diversion_or_its_refusal_is_the_specified_one(before: int, after: int, liens: list[tuple[int, int, int]]) -> None:
+def test_diversion_or_its_refusal_is_the_specified_one(
+    before: int, after: int, liens: list[tuple[int, int, int]]
+) -> None:
     answer = outcome(lambda: pyo3_core.divert(before, after, liens))
     assert answer == outcome(lambda: model.divert(before, after, liens))
 

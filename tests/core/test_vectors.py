@@ -233,7 +233,12 @@ def loan(_: Any, case: Case) -> Case:
         at, charged, repaid = step["at"], step["charged"], step["repaid"]
         owed = model.parts(loan, at)
         interest = model.interest(model.accrue(loan, at))
-        before = {"interest": interest, "arrears": owed.arrears, "due": model.due(loan, at), "debt": model.debt(loan, at)}
+        before = {
+            "interest": interest,
+            "arrears": owed.arrears,
+            "due": model.due(loan, at),
+            "debt": model.debt(loan, at),
+        }
         loan = model.repay(model.charge(loan, charged, at), repaid, at)
         after = {
             "accrued_scaled": loan.accrued_scaled,
