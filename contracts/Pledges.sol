@@ -266,7 +266,7 @@ contract Pledges is IPledges, PauseClock, EIP712 {
         try voucher.transferFrom(msg.sender, lender, paid) returns (bool) {}
         catch {
             setAsideOf[lender] += paid;
-            emit SetAside(lender, paid, setAsideOf[lender]);
+            emit RepaymentKept(lender, paid, setAsideOf[lender]);
             voucher.transferFrom(msg.sender, address(this), paid);
         }
     }
@@ -300,7 +300,7 @@ contract Pledges is IPledges, PauseClock, EIP712 {
         amount = setAsideOf[account];
         require(amount != 0, NothingSetAside(account));
         setAsideOf[account] = 0;
-        emit Withdrawn(account, amount);
+        emit RepaymentHandedOver(account, amount);
         // Reverts, and so keeps the balance, while the account is still blocked.
         voucher.transfer(account, amount);
     }

@@ -8,11 +8,14 @@ from eth_account.signers.local import LocalAccount
 
 from gongsheng.county import DAY
 from ledger_service.chain.client import Chain
-from ledger_service.chain.typed_data import Instalment, Terms, sign_terms
+from ledger_service.chain.typed_data import Conditions, Instalment, Terms, sign_terms
 from ledger_service.domain.identifiers import bytes32_of
 
 ANNUAL_RATE_BPS = 435
 FIRST_DUE_DAYS = 30
+OVERDUE_RATE_BPS = 218
+"""Half as much again on overdue principal, as banks here agree it."""
+MAXIMUM_LTV_BPS = 8_000
 
 
 def terms_for(
@@ -52,6 +55,16 @@ def terms_for(
         principal=principal,
         annualRateBps=ANNUAL_RATE_BPS,
         schedule=(Instalment(dueAt=now + FIRST_DUE_DAYS * DAY, principal=principal),),
+        conditions=Conditions(
+            disburseBy=now + FIRST_DUE_DAYS * DAY,
+            grace=10 * DAY,
+            remediation=30 * DAY,
+            overdueRateBps=OVERDUE_RATE_BPS,
+            costsCap=principal // 20,
+            value=principal * 2,
+            maximumLtvBps=MAXIMUM_LTV_BPS,
+        ),
+        certificate=bytes(32),
         nonce=nonce,
         deadline=now + DAY,
     )
@@ -88,7 +101,7 @@ def repay_rest(chain: Chain, pledge: bytes, payer: LocalAccount) -> int:
         The fen that were taken.
     """
     pledges = chain.contract("Pledges")
-    principal, interest, _ = chain.call(pledges.functions.debtOf(pledge))
+    principal, interest, *_ = chain.call(pledges.functions.debtOf(pledge))
     # Interest accrues until the block of the payment; whatever is not owed stays with the payer.
     limit = principal + interest + principal // 1_000 + 1
     voucher = chain.contract("CnyVoucher").functions

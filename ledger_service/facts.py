@@ -12,11 +12,17 @@ from ledger_service.chain.events import (
     CandidateReached,
     Committed,
     CreditsRetired,
+    CostsCharged,
+    DebtForgiven,
     Disbursed,
+    DisputeOpened,
+    DisputeSettled,
     Emitted,
     Equivocated,
     Figures,
     Finalised,
+    LienTransferred,
+    PartReleased,
     Perfected,
     Perfection,
     ProjectRegistered,
@@ -42,6 +48,20 @@ from ledger_service.domain.units import Period
 from ledger_service.store.books import Reader
 
 E = TypeVar("E")
+
+_PLEDGE_EVENTS = (
+    Committed,
+    Perfected,
+    Disbursed,
+    Repayment,
+    CostsCharged,
+    DebtForgiven,
+    StateChanged,
+    PartReleased,
+    LienTransferred,
+    DisputeOpened,
+    DisputeSettled,
+)
 
 
 class BatchUnknown(LedgerError):
@@ -104,18 +124,28 @@ class Pledge:
     """A pledge, and what its loan owes according to the books."""
 
     committed: Emitted[Committed]
+    lender: Address
+    """Who is paid now: the lien may have been transferred."""
+    bps: int
+    """What is still pledged of the holder's income."""
+    from_period: Period
+    to_period: Period
+    """Inclusive."""
     state: PledgeState = PledgeState.COMMITTED
     perfection: Perfection | None = None
     loan: Loan | None = None
-    """As of its last repayment; nothing before disbursement."""
+    """As of its last repayment; nothing before disbursement and after it was forgiven."""
+    is_called_in: bool = False
+    """Whether the lender has called in the whole debt."""
+    dispute: Emitted[DisputeOpened] | None = None
+    """The last objection of a party, unless both have settled it."""
 
     def due(self, timestamp: int) -> int:
         """What of the debt is due at a time, in fen."""
         if self.loan is None:
             return 0
-        terms = self.committed.event.terms
-        scheduled = sum(each.principal for each in terms.schedule if each.due_at <= timestamp)
-        return self.loan.at(timestamp).due(terms.principal, scheduled)
+        loan = self.loan.at(timestamp)
+        return loan.debt if self.is_called_in else loan.due
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,24 +206,50 @@ def redemptions(reader: Reader) -> Mapping[int, Redemption]:
 def pledges(reader: Reader) -> Mapping[bytes, Pledge]:
     """Every pledge by its id, in the order of registration."""
     found: dict[bytes, Pledge] = {}
-    for each in _emitted_any(reader, Committed, Perfected, Disbursed, Repayment, StateChanged):
-        at, identifier = each.block.timestamp, each.event.pledge
-        match each.event:
-            case Committed():
-                found[identifier] = Pledge(each)
-            case Perfected(perfection=perfection):
-                found[identifier] = replace(found[identifier], perfection=perfection)
-            case Disbursed(principal=principal):
-                rate_bps = found[identifier].committed.event.terms.annual_rate_bps
-                found[identifier] = replace(found[identifier], loan=Loan(principal, rate_bps, accrued_at=at))
-            case Repayment(to_interest=to_interest, to_principal=to_principal):
-                loan = found[identifier].loan
-                assert loan is not None, "a repayment comes after the disbursement"
-                loan = loan.after(at, to_interest=to_interest, to_principal=to_principal)
-                found[identifier] = replace(found[identifier], loan=loan)
-            case StateChanged(to=state):
-                found[identifier] = replace(found[identifier], state=state)
+    for each in _emitted_any(reader, *_PLEDGE_EVENTS):
+        identifier = each.event.pledge
+        if isinstance(event := each.event, Committed):
+            terms = event.terms
+            periods = Period(terms.from_period), Period(terms.to_period)
+            found[identifier] = Pledge(each, terms.lender, terms.bps, *periods)
+        else:
+            found[identifier] = _after(found[identifier], each)
     return found
+
+
+def _after(pledge: Pledge, emitted: Emitted[Any]) -> Pledge:
+    """The pledge after one of its events."""
+    at = emitted.block.timestamp
+    match event := emitted.event:
+        case Perfected():
+            return replace(pledge, perfection=event.perfection)
+        case Disbursed():
+            terms = pledge.committed.event.terms
+            schedule = tuple((each.due_at, each.principal) for each in terms.schedule)
+            overdue_rate_bps = terms.conditions.overdue_rate_bps
+            loan = Loan(event.principal, terms.annual_rate_bps, at, schedule, overdue_rate_bps)
+            return replace(pledge, loan=loan)
+        case Repayment():
+            assert pledge.loan is not None, "a repayment comes after the disbursement"
+            paid = {"to_costs": event.to_costs, "to_interest": event.to_interest, "to_principal": event.to_principal}
+            return replace(pledge, loan=pledge.loan.after(at, **paid))
+        case CostsCharged():
+            assert pledge.loan is not None, "costs come after the disbursement"
+            return replace(pledge, loan=pledge.loan.charged(at, event.amount))
+        case DebtForgiven():
+            return replace(pledge, loan=None)
+        case StateChanged():
+            is_called_in = pledge.is_called_in or event.to is PledgeState.ENFORCING
+            return replace(pledge, state=event.to, is_called_in=is_called_in)
+        case PartReleased(afterwards=left):
+            first, last = Period(left.from_period), Period(left.to_period)
+            return replace(pledge, bps=left.bps, from_period=first, to_period=last)
+        case LienTransferred():
+            return replace(pledge, lender=event.to)
+        case DisputeOpened():
+            return replace(pledge, dispute=emitted)
+    assert isinstance(event, DisputeSettled), "every event of a pledge is listed"
+    return replace(pledge, dispute=None)
 
 
 def published_versions(reader: Reader, agreement: str) -> tuple[Emitted[AgreementPublished], ...]:

@@ -18,6 +18,8 @@ from ledger_service.chain.events import (
     CreditsCancelled,
     CreditsRetired,
     CreditsReversed,
+    CostsCharged,
+    DebtForgiven,
     Disbursed,
     Emitted,
     Forwarded,
@@ -26,6 +28,8 @@ from ledger_service.chain.events import (
     IncomeReceived,
     PeriodClosed,
     Repayment,
+    RepaymentHandedOver,
+    RepaymentKept,
     SetAside,
     ShortfallMadeGood,
     ShortfallRecorded,
@@ -203,6 +207,23 @@ class Projection:
                 repaid = Account(AccountKind.REPAID, pledge, event.by)
                 yield from _moved(CNY, event.to_principal, debit=repaid, credit=Account(AccountKind.PRINCIPAL, pledge))
                 yield from _moved(CNY, event.to_interest, debit=repaid, credit=Account(AccountKind.INTEREST, pledge))
+                yield from _moved(CNY, event.to_costs, debit=repaid, credit=Account(AccountKind.COSTS, pledge))
+            case CostsCharged():
+                pledge = text_of(event.pledge)
+                costs, charged = Account(AccountKind.COSTS, pledge), Account(AccountKind.CHARGED, pledge)
+                yield from _moved(CNY, event.amount, debit=costs, credit=charged)
+            case DebtForgiven():
+                # Interest is booked when it is paid: what was waived of it was never in the books.
+                pledge = text_of(event.pledge)
+                forgiven = Account(AccountKind.FORGIVEN, pledge)
+                yield from _moved(CNY, event.principal, debit=forgiven, credit=Account(AccountKind.PRINCIPAL, pledge))
+                yield from _moved(CNY, event.costs, debit=forgiven, credit=Account(AccountKind.COSTS, pledge))
+            case RepaymentKept():
+                bounced, kept = (Account(kind, owner=event.account) for kind in (AccountKind.BOUNCED, AccountKind.KEPT))
+                yield from _moved(CNY, event.amount, debit=bounced, credit=kept)
+            case RepaymentHandedOver():
+                bounced, kept = (Account(kind, owner=event.account) for kind in (AccountKind.BOUNCED, AccountKind.KEPT))
+                yield from _moved(CNY, event.amount, debit=kept, credit=bounced)
 
     def _income(self, pot: Pot, before: int, received: int) -> Iterator[Posting]:
         """SPEC S1 and S3: each leg's step of its open figure, and the dust."""

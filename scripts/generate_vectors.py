@@ -56,11 +56,11 @@ ALLOCATION_RULE: Final = (
 LIEN_RULE: Final = (
     "L1 in a claim from before to after, a lien is offered floor(after*bps/10000) - floor(before*bps/10000) and "
     "takes what is due to it out of that. "
-    "L12 as far as it is in arrears it also takes what the liens behind it are offered; what it leaves of its own offer "
-    "is the holder's; all together take no more than the claim. "
+    "L12 as far as it is in arrears it also takes what the liens behind it are offered; what it leaves of its "
+    "own offer is the holder's; all together take no more than the claim. "
     "L2 scaled interest adds up (principal*rate_bps + overdue principal*overdue_rate_bps)*seconds; in fen it is "
-    "floor(scaled/(10000*31536000)) less what was paid. An instalment that has come bills the interest until then; after "
-    "the last of all, all interest is billed. "
+    "floor(scaled/(10000*31536000)) less what was paid. An instalment that has come bills the interest until then; "
+    "after the last of all, all interest is billed. "
     "L3 arrears = costs + unpaid billed interest + unpaid instalments that have come; due = arrears + other interest. "
     "L11 repayments go to costs, billed interest, overdue principal, other interest, other principal. "
     "A step shows what is owed before its costs are charged and its repayment is made, and what follows after both. "
@@ -637,7 +637,9 @@ def liens() -> Json:
     diversions: list[tuple[int, int, list[tuple[int, int, int]]]] = []
     for number, (before, after, queue_) in enumerate(plain):
         diversions.append((before, after, [(each, owing, 0) for each, owing in queue_]))
-        diversions.append((before, after, [(each, owing, owing // (1 + number % 3)) for each, owing in queue_]))
+        # A lien on nothing is never committed, and has no arrears.
+        if all(each for each, _ in queue_):
+            diversions.append((before, after, [(each, owing, owing // (1 + number % 3)) for each, owing in queue_]))
     diversions += [
         (0, 100, [(1_000, 50, 50), (2_000, 30, 0), (7_000, 100, 100)]),
         (0, 100, [(1_000, 50, 20), (2_000, 30, 0), (7_000, 100, 100)]),

@@ -484,11 +484,11 @@ def divert(before: int, after: int, liens: Sequence[tuple[int, int, int]]) -> tu
     """L1 and L12: what the liens take of one claim, in order of rank, and what is left for the holder.
 
     The claim brings the holder's cumulative figure in one line from ``before`` to ``after``. A lien ``(bps, due,
-    arrears)`` is offered ``floor(after·bps/10000) − floor(before·bps/10000)``, so the offers of many small claims add up
-    to the offer of one large claim. Out of its own offer it takes what is due. As far as it is in arrears, it also takes
-    what the liens behind it are offered, so that a junior gets nothing while a senior is in arrears. What it leaves of its
-    own offer is the holder's. All of them take no more than the claim: where the odd fen of several liens meet in one
-    claim, the last liens go short by less than a fen per lien, and stay due.
+    arrears)`` is offered ``floor(after·bps/10000) − floor(before·bps/10000)``, so the offers of many small claims add
+    up to the offer of one large claim. Out of its own offer it takes what is due. As far as it is in arrears, it also
+    takes what the liens behind it are offered, so that a junior gets nothing while a senior is in arrears. What it
+    leaves of its own offer is the holder's. All of them take no more than the claim: where the odd fen of several liens
+    meet in one claim, the last liens go short by less than a fen per lien, and stay due.
     """
     require_amounts(before, after, *(number for lien in liens for number in lien))
     if after < before:
@@ -740,7 +740,7 @@ TRANSITIONS: Final = {
     ("WrittenOff", "charge costs"): "WrittenOff",
     ("Repaid", "release"): "Released",
 }
-"""L6: where each action brings a pledge from each state when its own conditions are met. Every other pair is refused."""
+"""L6: where each action brings a pledge from each state when its conditions are met. Every other pair is refused."""
 
 
 # CREDITS

@@ -175,10 +175,10 @@ interface IPledges {
     event StateChanged(bytes32 indexed pledge, State from, State to, address indexed by);
     /// @notice Emitted when a party takes back its signature under terms that are not committed yet.
     event Revoked(bytes32 indexed pledge, address indexed by);
-    /// @notice Emitted when a payment to `account` failed and is kept for it; `balance` is all that is kept.
-    event SetAside(address indexed account, uint256 amount, uint256 balance);
+    /// @notice Emitted when the lender `account` cannot receive a repayment and it is kept here; `balance` is all that is kept.
+    event RepaymentKept(address indexed account, uint256 amount, uint256 balance);
     /// @notice Emitted when what was kept for `account` is paid.
-    event Withdrawn(address indexed account, uint256 amount);
+    event RepaymentHandedOver(address indexed account, uint256 amount);
 
     /* ERRORS */
 

@@ -13,12 +13,7 @@ contract LoanHarness {
     Loans.Loan private _loan;
     IPledges.Instalment[] private _schedule;
 
-    constructor(
-        uint128 principal,
-        uint16 annualRateBps,
-        uint16 overdueRateBps,
-        IPledges.Instalment[] memory schedule
-    ) {
+    constructor(uint128 principal, uint16 annualRateBps, uint16 overdueRateBps, IPledges.Instalment[] memory schedule) {
         for (uint256 i = 0; i < schedule.length; i++) {
             _schedule.push(schedule[i]);
         }
@@ -29,11 +24,7 @@ contract LoanHarness {
         return _loan.upToDate(_schedule);
     }
 
-    function owed()
-        external
-        view
-        returns (Loans.Parts memory parts, uint256 arrears, uint256 due, uint256 total)
-    {
+    function owed() external view returns (Loans.Parts memory parts, uint256 arrears, uint256 due, uint256 total) {
         parts = _loan.upToDate(_schedule).parts();
         return (parts, parts.arrears(), parts.due(), parts.total());
     }

@@ -11,6 +11,7 @@ from ledger_service.chain.events import (
     AgreementPublished,
     BatchIssued,
     CreditsRetired,
+    DisputeOpened,
     Emitted,
     PublishedLeg,
     Repayment,
@@ -718,6 +719,7 @@ class PledgeRepayment(Answer):
     """A payment towards the debt, out of a claim or by somebody."""
 
     by: AddressText
+    to_costs: Money
     to_interest: Money
     to_principal: Money
     principal_left: Money
@@ -728,6 +730,7 @@ class PledgeRepayment(Answer):
         event = repayment.event
         return cls(
             by=event.by,
+            to_costs=Money.of(event.to_costs),
             to_interest=Money.of(event.to_interest),
             to_principal=Money.of(event.to_principal),
             principal_left=Money.of(event.principal),
@@ -740,9 +743,25 @@ class DebtNow(Answer):
 
     principal: Money
     interest: Money
+    costs: Money
+    """Enforcement costs."""
     due: Money
-    """What of both is due."""
+    """What of all three is due."""
+    arrears: Money
+    """What of it should have been paid at an instalment that has come."""
     as_of: datetime
+
+
+class PledgeDispute(Answer):
+    """A party's objection: it stops release and enforcement for up to 30 days."""
+
+    by: AddressText
+    reason: Hex32
+    source: Source
+
+    @classmethod
+    def of(cls, opened: Emitted[DisputeOpened]) -> Self:
+        return cls(by=opened.event.by, reason=_hex(opened.event.reason), source=Source.of(opened))
 
 
 class PledgeDetail(Answer):
@@ -759,7 +778,20 @@ class PledgeDetail(Answer):
     share: Share
     rank: int
     """1 is the first lien at the time of registration."""
-    state: Literal["committed", "perfected", "active", "repaid", "released", "cancelled"]
+    state: Literal[
+        "committed",
+        "perfected",
+        "active",
+        "repaid",
+        "released",
+        "cancelled",
+        "delinquent",
+        "remediation",
+        "enforcing",
+        "written_off",
+        "closed",
+        "expired",
+    ]
     state_text: Text
     principal: Money
     annual_rate: Share
@@ -767,7 +799,9 @@ class PledgeDetail(Answer):
     registration: Registration | None
     """Nothing before the lien is perfected."""
     debt: DebtNow | None
-    """Nothing before the loan is disbursed."""
+    """Nothing before the loan is disbursed, and after its lender waived the rest."""
+    dispute: PledgeDispute | None
+    """The last objection of a party that both have not settled. It lapses by itself."""
     repayments: Page[PledgeRepayment]
     source: Source
 
@@ -778,12 +812,12 @@ class PledgeDetail(Answer):
         return cls(
             pledge=_hex(committed.event.pledge),
             holder=terms.holder,
-            lender=terms.lender,
+            lender=pledge.lender,
             agreement=text_of(terms.agreement),
             leg=terms.leg,
-            from_period=str(Period(terms.from_period)),
-            to_period=str(Period(terms.to_period)),
-            share=Share.of(terms.bps),
+            from_period=str(pledge.from_period),
+            to_period=str(pledge.to_period),
+            share=Share.of(pledge.bps),
             rank=committed.event.rank + 1,
             state=pledge.state.name.lower(),
             state_text=Text.of(pledge.state.words),
@@ -796,6 +830,7 @@ class PledgeDetail(Answer):
             registration=registration
             and Registration(number=text_of(registration.register_number), expires_at=_moment(registration.expiry)),
             debt=_debt(pledge, as_of),
+            dispute=pledge.dispute and PledgeDispute.of(pledge.dispute),
             repayments=repayments,
             source=Source.of(committed),
         )
@@ -808,7 +843,9 @@ def _debt(pledge: Pledge, as_of: int) -> DebtNow | None:
     return DebtNow(
         principal=Money.of(loan.principal),
         interest=Money.of(loan.interest),
+        costs=Money.of(loan.costs),
         due=Money.of(pledge.due(as_of)),
+        arrears=Money.of(loan.debt if pledge.is_called_in else loan.arrears),
         as_of=_moment(as_of),
     )
 

@@ -827,6 +827,19 @@ class Instalment:
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """What holder and lender signed for the case that the loan does not run as planned."""
+
+    disburse_by: int
+    grace: int
+    remediation: int
+    overdue_rate_bps: int
+    costs_cap: int
+    value: int
+    maximum_ltv_bps: int
+
+
+@dataclass(frozen=True, slots=True)
 class PledgeTerms:
     """What holder and lender signed."""
 
@@ -840,6 +853,8 @@ class PledgeTerms:
     principal: int
     annual_rate_bps: int
     schedule: tuple[Instalment, ...]
+    conditions: Conditions
+    certificate: bytes
     nonce: int
     deadline: int
 
@@ -852,6 +867,18 @@ class Perfection:
     expiry: int
     collection_account: bytes
     debtor_notice: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What of a pledge's terms can change."""
+
+    state: PledgeState
+    is_called_in: bool
+    bps: int
+    from_period: int
+    to_period: int
+    lender: Address
 
 
 @_event
@@ -884,10 +911,12 @@ class Repayment:
     pledge: bytes
     lender: Address
     by: Address
+    to_costs: int
     to_interest: int
     to_principal: int
     principal: int
     interest: int
+    costs: int
 
 
 @_event
@@ -900,6 +929,109 @@ class StateChanged:
 
 @_event
 class Revoked:
+    pledge: bytes
+    by: Address
+
+
+# WORKOUTS
+
+
+@_event
+class RepaymentKept:
+    account: Address
+    amount: int
+    balance: int
+
+
+@_event
+class RepaymentHandedOver:
+    account: Address
+    amount: int
+
+
+@_event
+class RemediationBegun:
+    pledge: bytes
+    notice: bytes
+    until: int
+    by: Address
+
+
+@_event
+class CostsCharged:
+    pledge: bytes
+    amount: int
+    costs: int
+    charged: int
+    evidence: bytes
+    by: Address
+
+
+@_event
+class DebtWrittenOff:
+    pledge: bytes
+    principal: int
+    interest: int
+    costs: int
+    reason: bytes
+    by: Address
+
+
+@_event
+class DebtForgiven:
+    pledge: bytes
+    principal: int
+    interest: int
+    costs: int
+    reason: bytes
+    by: Address
+
+
+@_event
+class PartReleased:
+    pledge: bytes
+    before: Standing
+    afterwards: Standing
+    by: Address
+
+
+@_event
+class LienTransferred:
+    pledge: bytes
+    from_: Address
+    to: Address
+
+
+@_event
+class Subordinated:
+    pledge: bytes
+    junior: bytes
+    rank: int
+
+
+@_event
+class Consented:
+    pledge: bytes
+    proposal: bytes
+    by: Address
+
+
+@_event
+class ConsentWithdrawn:
+    proposal: bytes
+    by: Address
+
+
+@_event
+class DisputeOpened:
+    pledge: bytes
+    reason: bytes
+    until: int
+    by: Address
+
+
+@_event
+class DisputeSettled:
     pledge: bytes
     by: Address
 

@@ -13,7 +13,7 @@ from ledger_service.domain.agreements import Fund, Line, Pot
 from ledger_service.domain.books import Block
 from ledger_service.domain.credits import BalanceSheet
 from ledger_service.domain.identifiers import Address, bytes32_of
-from ledger_service.domain.pledges import PledgeState
+from ledger_service.domain.pledges import PledgeReason, PledgeState
 from ledger_service.domain.units import Period
 
 _CALLS_PER_REQUEST = 500
@@ -25,7 +25,11 @@ class Debt:
 
     principal: int
     interest: int
+    costs: int
     due: int
+    arrears: int
+    arrears_since: int
+    """Since when there are arrears, UTC seconds; 0 while there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,14 @@ class Snapshot:
     def set_aside(self, accounts: Sequence[Address]) -> list[int]:
         """What `Revenue` keeps for each account, in fen."""
         return self._ask_all(map(self._of("Revenue").setAsideOf, accounts))
+
+    def repayments_kept(self, lenders: Sequence[Address]) -> list[int]:
+        """What `Pledges` keeps for each lender, in fen."""
+        return self._ask_all(map(self._of("Pledges").setAsideOf, lenders))
+
+    def reasons(self, pledges: Sequence[bytes]) -> list[PledgeReason]:
+        """What is amiss with each pledge: nothing where it is good."""
+        return [PledgeReason(answer[1]) for answer in self._ask_all(map(self._of("Workouts").good, pledges))]
 
     def debts(self, pledges: Sequence[bytes]) -> list[Debt]:
         """What each pledge owes at the time of the block."""

@@ -30,8 +30,19 @@ TERMS_TYPES: Mapping[str, Sequence[Mapping[str, str]]] = {
         {"name": "principal", "type": "uint128"},
         {"name": "annualRateBps", "type": "uint16"},
         {"name": "schedule", "type": "Instalment[]"},
+        {"name": "conditions", "type": "Conditions"},
+        {"name": "certificate", "type": "bytes32"},
         {"name": "nonce", "type": "uint256"},
         {"name": "deadline", "type": "uint64"},
+    ],
+    "Conditions": [
+        {"name": "disburseBy", "type": "uint64"},
+        {"name": "grace", "type": "uint32"},
+        {"name": "remediation", "type": "uint32"},
+        {"name": "overdueRateBps", "type": "uint16"},
+        {"name": "costsCap", "type": "uint128"},
+        {"name": "value", "type": "uint128"},
+        {"name": "maximumLtvBps", "type": "uint16"},
     ],
     "Instalment": [{"name": "dueAt", "type": "uint64"}, {"name": "principal", "type": "uint128"}],
 }
@@ -55,6 +66,22 @@ class Instalment:
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """What holds when a loan does not run as planned. See `IPledges.Conditions` for the units."""
+
+    disburseBy: int  # noqa: N815
+    grace: int
+    remediation: int
+    overdueRateBps: int  # noqa: N815
+    costsCap: int  # noqa: N815
+    value: int
+    maximumLtvBps: int  # noqa: N815
+
+    def as_tuple(self) -> tuple[int, ...]:
+        return tuple(getattr(self, name) for name in self.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What holder and lender of a pledge both sign. See `IPledges.Terms` for the units."""
 
@@ -68,13 +95,17 @@ class Terms:
     principal: int
     annualRateBps: int  # noqa: N815
     schedule: tuple[Instalment, ...]
+    conditions: Conditions
+    certificate: bytes
+    """Of the data asset whose licence income is pledged; 32 zeros for other income."""
     nonce: int
     deadline: int
 
     def as_tuple(self) -> tuple[Any, ...]:
         """As the contract's functions take it."""
         schedule = [(instalment.dueAt, instalment.principal) for instalment in self.schedule]
-        return tuple(schedule if name == "schedule" else getattr(self, name) for name in self.__dataclass_fields__)
+        nested = {"schedule": schedule, "conditions": self.conditions.as_tuple()}
+        return tuple(nested.get(name) or getattr(self, name) for name in self.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)

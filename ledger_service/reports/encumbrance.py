@@ -8,6 +8,7 @@ from ledger_service.chain.snapshot import Debt, Lien, Snapshot
 from ledger_service.domain.bilingual import Words
 from ledger_service.domain.books import Block
 from ledger_service.domain.identifiers import Address
+from ledger_service.domain.pledges import PledgeReason
 from ledger_service.domain.units import Bps, Period, yuan_text
 
 
@@ -20,7 +21,7 @@ class Encumbrance:
     leg: int
     period: Period
     block: Block
-    liens: tuple[tuple[Lien, Debt], ...]
+    liens: tuple[tuple[Lien, Debt, PledgeReason], ...]
     free: Bps
 
     @property
@@ -52,9 +53,10 @@ class Encumbrance:
                 yuan_text(debt.principal),
                 yuan_text(debt.interest),
                 yuan_text(debt.due),
+                str(reasons.words),
                 "0x" + lien.pledge.hex(),
             )
-            for rank, (lien, debt) in enumerate(self.liens, start=1)
+            for rank, (lien, debt, reasons) in enumerate(self.liens, start=1)
         )
 
 
@@ -66,6 +68,7 @@ HEADER = (
     Words("未偿本金", "principal"),
     Words("应计利息", "interest"),
     Words("到期应付", "due"),
+    Words("情况", "condition"),
     Words("质押编号", "pledge"),
 )
 """Columns of a rendered lien."""
@@ -81,6 +84,8 @@ def encumbrance(chain: Chain, holder: Address, agreement: str, leg: int, period:
     assert block is not None, "the newest block exists"
     snapshot = Snapshot(chain, block)
     liens, free_bps = snapshot.encumbrance(holder, agreement, leg, period)
-    debts = snapshot.debts([lien.pledge for lien in liens])
+    debts, reasons = snapshot.debts([lien.pledge for lien in liens]), snapshot.reasons([lien.pledge for lien in liens])
     snapshot.require_current()
-    return Encumbrance(holder, agreement, leg, period, block, tuple(zip(liens, debts, strict=True)), Bps(free_bps))
+    return Encumbrance(
+        holder, agreement, leg, period, block, tuple(zip(liens, debts, reasons, strict=True)), Bps(free_bps)
+    )

@@ -61,6 +61,8 @@ class Check(Enum):
     """Chain, and the books' own account of what each fund holds."""
     SET_ASIDE = Words("代存逐户", "set aside for each account")
     """Chain and books."""
+    KEPT = Words("代存还款逐户", "repayments kept for each lender")
+    """Chain and books."""
     RECEIVED = Words("入账（协议·版本·期）", "income of each agreement, version and period")
     """Chain and books."""
     VERSION = Words("入账归入生效版本与档位", "income by the version and tier in force")
@@ -81,6 +83,8 @@ class Check(Enum):
     """Chain, and what the books retired."""
     DEFICIT = Words("项目亏损", "deficit of each project")
     """Chain, and the books' own: losses less what the batches bore."""
+    COSTS = Words("质押贷款未付费用", "unpaid costs of each pledge")
+    """Chain and books."""
     CREDITS = Words("碳汇量余额逐户", "credits of each account and batch")
     """Chain and books."""
 
@@ -231,6 +235,7 @@ def _vouchers(snapshot: Snapshot, reader: Reader, statement: Statement) -> Itera
     yield Row(Check.FUNDS_BALANCE, "Funds", chain=in_funds, books=sum(funds.values()))
     yield from _by_owner(Check.VOUCHER_BALANCE, reader.balances(AccountKind.VOUCHER), snapshot.vouchers)
     yield from _by_owner(Check.SET_ASIDE, reader.balances(AccountKind.SET_ASIDE), snapshot.set_aside)
+    yield from _by_owner(Check.KEPT, reader.balances(AccountKind.KEPT), snapshot.repayments_kept)
 
 
 def _by_owner(
@@ -367,6 +372,8 @@ def _loans(snapshot: Snapshot, reader: Reader) -> Iterator[Row]:
         yield Row(Check.PRINCIPAL, name, chain=debt.principal, books=owed)
         accrued = 0 if pledge.loan is None else pledge.loan.at(snapshot.block.timestamp).interest
         yield Row(Check.INTEREST, name, chain=debt.interest, books=accrued)
+        costs = reader.balance(Account(AccountKind.COSTS, name))
+        yield Row(Check.COSTS, name, chain=debt.costs, books=costs)
 
 
 def _credits(snapshot: Snapshot, reader: Reader) -> Iterator[Row]:

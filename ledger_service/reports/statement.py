@@ -76,7 +76,9 @@ def holder_statement(reader: Reader, registers: RegisterFolder, holder: Address)
         holder=holder,
         block=reader.head(),
         vouchers=Fen(-reader.balance(Account(AccountKind.VOUCHER, owner=holder))),
-        set_aside=Fen(-reader.balance(Account(AccountKind.SET_ASIDE, owner=holder))),
+        set_aside=Fen(
+            -sum(reader.balance(Account(kind, owner=holder)) for kind in (AccountKind.SET_ASIDE, AccountKind.KEPT))
+        ),
         credits={batch_of(asset): Kg(-balance) for (_, asset), balance in credits_.items()},
         earnings=tuple(_earnings(reader, registers, holder)),
         pledges={key: each for key, each in pledges(reader).items() if each.committed.event.holder == holder},

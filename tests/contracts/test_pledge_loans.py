@@ -20,11 +20,13 @@ from world import (
     YEAR,
     Holders,
     Line,
+    State,
     digest,
     person,
 )
 
-UNSIGNED, COMMITTED, PERFECTED, ACTIVE, REPAID, RELEASED, CANCELLED = range(7)
+UNSIGNED, COMMITTED, PERFECTED, ACTIVE = State.NONE, State.COMMITTED, State.PERFECTED, State.ACTIVE
+REPAID, RELEASED = State.REPAID, State.RELEASED
 SUPPLIERS = Line(ONE_PRODUCT, 1, DECEMBER, SUPPLIERS_LEG)
 RELEASE_PERIOD = 10 * DAY
 
@@ -175,17 +177,34 @@ def test_repaying_fails_without_approval(loan, pledges, cooperative):
     assert owed(pledges, loan) == (100_000, 0, 0)
 
 
-def test_repaying_a_blocked_lender_fails_and_takes_nothing(
-    loan, county, pledges, participants, voucher, operator, bank, buyer
+def test_what_a_blocked_lender_cannot_receive_is_kept_for_it(
+    loan, county, pledges, participants, voucher, operator, bank, buyer, relayer
 ):
-    """A known issue of SPEC.md. What is taken out of claims is set aside for the lender, see below."""
     participants.setBlocked(bank, True, digest("court order"), {"from": operator})
-    county.fund(buyer, 100)
-    voucher.approve(pledges, 100, {"from": buyer})
+    county.fund(buyer, 300)
+    voucher.approve(pledges, 300, {"from": buyer})
+    pledges.repay(loan, 100, {"from": buyer})
+    second = pledges.repay(loan, 200, {"from": buyer})
+
+    announced(second, "RepaymentKept", account=bank, amount=200, balance=300)
+    assert owed(pledges, loan) == (99_700, 0, 0)
+    assert (voucher.balanceOf(buyer), voucher.balanceOf(pledges), pledges.setAsideOf(bank)) == (0, 300, 300)
     with refused("NotAdmitted", account=bank):
-        pledges.repay(loan, 100, {"from": buyer})
-    assert owed(pledges, loan) == (100_000, 0, 0)
-    assert voucher.balanceOf(buyer) == 100
+        pledges.withdraw(bank, {"from": relayer})
+
+    participants.setBlocked(bank, False, digest("court order lifted"), {"from": operator})
+    payment = pledges.withdraw(bank, {"from": relayer})
+    announced(payment, "RepaymentHandedOver", account=bank, amount=300)
+    assert (voucher.balanceOf(bank), voucher.balanceOf(pledges)) == (300, 0)
+    with refused("NothingSetAside", account=bank):
+        pledges.withdraw(bank, {"from": relayer})
+
+
+def test_nobody_sends_vouchers_to_pledges(loan, county, pledges, voucher, buyer):
+    county.fund(buyer, 1)
+    with refused("NotAdmitted", account=pledges):
+        voucher.transfer(pledges, 1, {"from": buyer})
+    assert voucher.pledges() == pledges
 
 
 def test_a_repayment_goes_to_interest_first(loan, pledges, clock, voucher, repay, bank, cooperative):
@@ -198,10 +217,12 @@ def test_a_repayment_goes_to_interest_first(loan, pledges, clock, voucher, repay
         pledge=loan,
         lender=bank,
         by=cooperative,
+        toCosts=0,
         toInterest=4_999,
         toPrincipal=0,
         principal=100_000,
         interest=1,
+        costs=0,
     )
     both = repay(loan, 11)
     assert owed(pledges, loan) == (99_990, 0, 99_990)
@@ -211,10 +232,12 @@ def test_a_repayment_goes_to_interest_first(loan, pledges, clock, voucher, repay
         pledge=loan,
         lender=bank,
         by=cooperative,
+        toCosts=0,
         toInterest=1,
         toPrincipal=10,
         principal=99_990,
         interest=0,
+        costs=0,
     )
     assert voucher.balanceOf(bank) == 5_010
 
@@ -269,7 +292,8 @@ def test_a_repaid_loan_bears_no_interest(loan, pledges, clock, repay):
 
 def test_interest_paid_in_small_steps_is_interest_paid_at_once(county, pledges, clock, repay):
     """Whoever pays the interest fen by fen pays as much as who pays it at the end of the year."""
-    first, second = (county.lend(county.terms(bps=1_000)) for _ in range(2))
+    late = [Instalment(clock.now() + 2 * YEAR, 100_000)]
+    first, second = (county.lend(county.terms(bps=1_000, schedule=late)) for _ in range(2))
     began, paid = clock.now(), 0
     for step in range(1, 25):
         clock.stand_at(began + step * 15 * DAY + step * 7_777)
@@ -384,10 +408,12 @@ def test_the_pledged_share_reaches_the_lender_inside_the_claim(
         pledge=loan,
         lender=bank,
         by=revenue,
+        toCosts=0,
         toInterest=interest,
         toPrincipal=36_000 - interest,
         principal=64_000 + interest,
         interest=0,
+        costs=0,
     )
 
 
@@ -482,7 +508,7 @@ def test_liens_are_paid_in_the_order_of_their_registration(
     county.receive(ONE_PRODUCT, DECEMBER, income_for(6_000))
     claim = county.claim(SUPPLIERS, suppliers, 0)
 
-    taken, rest = model.divert(0, 6_000, [(3_000, 1_000), (7_000, 90_000)])
+    taken, rest = model.divert(0, 6_000, [(3_000, 1_000, 1_000), (7_000, 90_000, 90_000)])
     assert (taken, rest) == ([1_000, 4_200], 800)
     assert [bytes(event["pledge"]) for event in claim.events["Repayment"]] == [senior, junior]
     assert [voucher.balanceOf(lender) for lender in (bank, second_bank)] == taken
@@ -513,7 +539,7 @@ def test_random_claims_are_diverted_as_the_specification_says(
             continue
         balances = [voucher.balanceOf(account) for account in (*lenders, leaf.account)]
         county.claim(SUPPLIERS, suppliers, 0)
-        taken, rest = model.divert(before, entitled, list(zip(shares, dues, strict=True)))
+        taken, rest = model.divert(before, entitled, list(zip(shares, dues, dues, strict=True)))
         moved = [voucher.balanceOf(account) for account in (*lenders, leaf.account)]
         assert moved == [old + more for old, more in zip(balances, (*taken, rest), strict=True)]
         dues = [due - part for due, part in zip(dues, taken, strict=True)]
@@ -635,7 +661,8 @@ def test_a_released_pledge_is_not_released_again(repaid, pledges, bank):
         pledges.release(repaid, {"from": bank})
 
 
-def test_limits_of_the_protocol_can_be_read(pledges):
+def test_limits_of_the_protocol_can_be_read(pledges, pledge_terms, workouts):
     assert pledges.MAXIMUM_LIENS() == 8
-    assert pledges.MAXIMUM_INSTALMENTS() == 40
+    assert pledge_terms.MAXIMUM_INSTALMENTS() == 40
+    assert workouts.DISPUTE_PERIOD() == 30 * DAY
     assert pledges.RELEASE_PERIOD() == RELEASE_PERIOD

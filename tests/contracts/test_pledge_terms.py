@@ -3,7 +3,7 @@
 import pytest
 
 from outcomes import announced, facts, plain, refused
-from signing import Instalment, digest_of, malleated, sign
+from signing import Conditions, Instalment, digest_of, malleated, sign
 from world import (
     CARBON_LEG,
     CARBON_POOL,
@@ -18,12 +18,14 @@ from world import (
     YEAR,
     ZERO,
     Perfection,
+    State,
     month,
     person,
     text32,
 )
 
-UNSIGNED, COMMITTED, PERFECTED, ACTIVE, REPAID, RELEASED, CANCELLED = range(7)
+UNSIGNED, COMMITTED, PERFECTED, ACTIVE = State.NONE, State.COMMITTED, State.PERFECTED, State.ACTIVE
+CANCELLED, EXPIRED = State.CANCELLED, State.EXPIRED
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def test_a_share_at_its_limits_is_accepted(terms, commit, county, pledges, bps):
 
 
 def test_periods_in_reverse_are_refused(terms, commit):
-    with refused("PeriodsOutOfRange", fromPeriod=JANUARY, toPeriod=DECEMBER, current=0):
+    with refused("PeriodsOutOfRange", fromPeriod=JANUARY, toPeriod=DECEMBER):
         commit(terms._replace(fromPeriod=JANUARY, toPeriod=DECEMBER))
 
 
@@ -167,6 +169,7 @@ def test_terms_that_the_lender_did_not_sign_are_refused(terms, commit, county, c
         {"deadline": 2**40},
         {"principal": 100_001, "schedule": [Instalment(1, 100_001)]},
         {"schedule": [Instalment(1, 100_000)]},
+        {"conditions": Conditions(1, 2, 3, 4, 5, 6, 7)},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -282,7 +285,7 @@ def test_equal_terms_with_another_number_are_another_pledge(terms, commit, count
 
 def test_a_pledge_that_does_not_exist_says_so(pledges):
     assert pledges.stateOf(NOTHING) == UNSIGNED
-    assert pledges.debtOf(NOTHING) == (0, 0, 0)
+    assert pledges.debtOf(NOTHING) == (0, 0, 0, 0, 0, 0)
     assert facts(pledges.perfectionOf(NOTHING)) == facts(
         {"registerNumber": NOTHING, "expiry": 0, "collectionAccount": NOTHING, "debtorNotice": NOTHING}
     )

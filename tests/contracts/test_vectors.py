@@ -215,8 +215,8 @@ def steps(index, count):
 def lend(bench, bps, due, arrears):
     """A disbursed lien to which, a year later, `due` is due, `arrears` of it in arrears.
 
-    The arrears are principal that was due at once. The rest is the interest of a year at 100 % on a principal as large as
-    the rest, what of it is not overdue falls due long after.
+    The arrears are principal that was due at once. The rest is the interest of a year at 100 % on a principal as large
+    as the rest; what of it is not overdue falls due long after.
     """
     now, interest = bench.county.clock.now(), due - arrears
     principal = max(interest, arrears, 1)

@@ -556,6 +556,51 @@ class County:
         self.pledges.disburse(pledge, {"from": lender})
         return pledge
 
+    def repay(self, pledge: bytes, amount: int, payer: Any = None) -> Any:
+        """Somebody pays into the settlement account and repays."""
+        payer = payer or person("buyer")
+        self.fund(payer, amount)
+        self.voucher.approve(self.pledges, amount, {"from": payer})
+        return self.pledges.repay(pledge, amount, {"from": payer})
+
+    def bring(self, state: int, terms: Terms | None = None) -> bytes:
+        """A pledge of the cooperative to the bank that has come to `state`, on the shortest way."""
+        terms = terms or self.terms()
+        by_bank, someone = {"from": person("bank")}, {"from": person("relayer")}
+        if state == State.NONE:
+            return self.pledge_id(terms)
+        if state in (State.COMMITTED, State.PERFECTED, State.CANCELLED, State.EXPIRED):
+            pledge = self.commit(terms)
+            if state == State.PERFECTED:
+                self.perfect(pledge)
+            elif state == State.CANCELLED:
+                self.pledges.cancel(pledge, by_bank)
+            elif state == State.EXPIRED:
+                self.clock.stand_at(terms.conditions.disburseBy + 1)
+                self.pledges.expire(pledge, someone)
+            return pledge
+        pledge = self.lend(terms)
+        if state in (State.REPAID, State.RELEASED):
+            self.repay(pledge, 2 * terms.principal)
+            if state == State.RELEASED:
+                self.pledges.release(pledge, by_bank)
+        if state in (State.ACTIVE, State.REPAID, State.RELEASED):
+            return pledge
+        self.clock.stand_at(terms.schedule[0].dueAt + terms.conditions.grace + 1)
+        self.workouts.markDelinquent(pledge, someone)
+        if state == State.DELINQUENT:
+            return pledge
+        self.workouts.remediate(pledge, digest("notice"), by_bank)
+        if state == State.REMEDIATION:
+            return pledge
+        self.clock.after(terms.conditions.remediation + 1)
+        self.workouts.enforce(pledge, by_bank)
+        if state in (State.WRITTEN_OFF, State.CLOSED):
+            self.workouts.writeOff(pledge, digest("loss"), by_bank)
+        if state == State.CLOSED:
+            self.workouts.close(pledge, digest("waiver"), by_bank)
+        return pledge
+
 
 def deployed(committee_delay: int = 0) -> County:
     """The protocol as `ledger_service` deploys it, with nothing in it."""

@@ -23,7 +23,16 @@ from ledger_service.chain.compiler import compile_contracts
 from ledger_service.chain.deployment import Officers, deploy
 from ledger_service.chain.embedded import embedded_chain
 from ledger_service.chain.lines import leg_tuples, line_tuple
-from ledger_service.chain.typed_data import ALL, Instalment, RedemptionOrder, Terms, domain, sign_order, sign_terms
+from ledger_service.chain.typed_data import (
+    ALL,
+    Conditions,
+    Instalment,
+    RedemptionOrder,
+    Terms,
+    domain,
+    sign_order,
+    sign_terms,
+)
 from ledger_service.domain.agreements import Line, Pot, catalogue
 from ledger_service.domain.identifiers import Address, bytes32_of
 from ledger_service.domain.units import Fen, Period
@@ -291,6 +300,8 @@ class County:
             principal=principal,
             annualRateBps=435,
             schedule=(Instalment(now, principal // 2), Instalment(now + 300 * DAY, principal - principal // 2)),
+            conditions=Conditions(now + DAY, 10 * DAY, 30 * DAY, 218, principal // 20, 2 * principal, 8_000),
+            certificate=bytes(32),
             nonce=1,
             deadline=now + DAY,
         )
@@ -384,7 +395,9 @@ class County:
         self.wait(60 * DAY)
         approved = self.chain.deployment.contracts["Pledges"]
         self.send(self.of("CnyVoucher").approve(approved, 1_000_000), self.cooperative)
+        self.send(participants.setBlocked(self.bank.address, True, keccak(text="audit")), self.operator)
         self.send(self.of("Pledges").repay(pledge, 1_000_000), self.cooperative)
+        self.send(participants.setBlocked(self.bank.address, False, keccak(text="audit")), self.operator)
 
         self.pay(self.redeem(self.holders[1]), "PAY-1")
         returned = self.redeem(self.holders[3])

@@ -5,7 +5,7 @@ from eth_utils.crypto import keccak
 
 from ledger_service.chain.events import CandidateLost, Claimed, Equivocated
 from ledger_service.domain.identifiers import bytes32_of
-from ledger_service.domain.pledges import PledgeState
+from ledger_service.domain.pledges import PledgeReason, PledgeState
 from ledger_service.domain.units import Bps, Fen, Kg, Period
 from ledger_service.facts import emitted, final_rounds, pledges
 from ledger_service.indexer import sync
@@ -27,7 +27,8 @@ def facts(step) -> dict[str, str]:
 
 def test_a_pledged_income_shows_its_liens_in_order_and_what_is_free(county) -> None:
     answer = encumbrance(county.chain, county.cooperative.address, "carbon-pool", 1, DECEMBER)
-    ((lien, debt),) = answer.liens
+    ((lien, debt, reasons),) = answer.liens
+    assert reasons is PledgeReason.DELINQUENT | PledgeReason.PERIODS_OVER
     assert not answer.is_free
     assert answer.free == Bps(4_000)
     assert (lien.lender, lien.bps, lien.state) == (county.bank.address, 6_000, PledgeState.ACTIVE)
@@ -272,11 +273,11 @@ def test_the_books_work_out_the_debt_by_themselves(county, books) -> None:
             head = reader.head()
         loan, due = pledge.loan.at(head.timestamp), pledge.due(head.timestamp)
         on_chain = county.of("Pledges").debtOf(identifier).call(block_identifier=head.number)
-        assert [loan.principal, loan.interest, due] == list(on_chain)
+        assert [loan.principal, loan.interest, loan.costs, due, loan.arrears] == list(on_chain)[:5]
 
 
 def test_a_pledge_that_is_repaid_and_released_frees_the_income(county, books) -> None:
-    ((lien, debt),) = encumbrance(county.chain, county.cooperative.address, "carbon-pool", 1, DECEMBER).liens
+    ((lien, debt, _),) = encumbrance(county.chain, county.cooperative.address, "carbon-pool", 1, DECEMBER).liens
     pledges_address = county.chain.deployment.contracts["Pledges"]
     county.send(county.of("CnyVoucher").approve(pledges_address, 2**255), county.cooperative)
     county.send(county.of("Pledges").repay(lien.pledge, debt.principal * 2), county.cooperative)
