@@ -23,7 +23,7 @@ from ledger_service.domain.bilingual import Words
 from ledger_service.domain.books import CNY, Block, Identity, Record
 from ledger_service.domain.credits import BalanceSheet
 from ledger_service.domain.identifiers import Address, text_of
-from ledger_service.domain.units import Bps, Period, tonnes_text, yuan_text
+from ledger_service.domain.units import Bps, tonnes_text, yuan_text
 from ledger_service.facts import Pledge, Redemption, Round
 from ledger_service.reports.data_assets import CovenantReport, DataAsset, DataLicence
 from ledger_service.reports.funds import FundStatement, Spending

@@ -25,7 +25,7 @@ from world import (
     ZERO,
     Holders,
     Kind,
-    State,
+    RoundState,
     Verdict,
     digest,
     first_second,
@@ -77,7 +77,7 @@ def test_stake_weighted_arbiter_bought(county, participants, oracle, panel, cand
         with refused("NotOnPanel", caller=rich, panel=1):
             panel.vote(candidate, Verdict.VOID, {"from": rich})
     county.judge(candidate, Verdict.UPHELD, "statistician", "judge")
-    assert oracle.roundOf(candidate)["state"] == State.CANDIDATE
+    assert oracle.roundOf(candidate)["state"] == RoundState.CANDIDATE
 
 
 def test_arbiters_replaced_in_the_middle_of_a_dispute(
@@ -138,7 +138,7 @@ def test_many_disputes_do_not_raise_the_value_step_by_step(county, oracle, worse
 def test_a_reporter_who_destroys_its_own_bad_news_keeps_the_bad_value(county, oracle, worse, holders, weighbridge):
     """Who equivocates on purpose loses the candidate, not what it said."""
     county.submit(county.report(DELIVERED, TEA, first_second(DECEMBER), END, holders=holders), weighbridge)
-    assert oracle.roundOf(worse)["state"] == State.NONE
+    assert oracle.roundOf(worse)["state"] == RoundState.NONE
     assert oracle.lendingValue(DELIVERED, TEA) == 400
 
 
@@ -349,9 +349,9 @@ def test_a_rotated_keys_pending_vote_does_not_complete_a_quorum(
     oracle.addSigner(CARBON, person("new-sensors"), SENSORS, {"from": committee})
     anew = report._replace(configDigest=bytes(oracle.configDigest(CARBON)))
     county.submit(anew, verifier, person("new-sensors"))
-    assert oracle.roundOf(county.round_of(report))["state"] == State.NONE
+    assert oracle.roundOf(county.round_of(report))["state"] == RoundState.NONE
     county.submit(anew, second_sensors)
-    assert oracle.roundOf(county.round_of(report))["state"] == State.CANDIDATE
+    assert oracle.roundOf(county.round_of(report))["state"] == RoundState.CANDIDATE
 
 
 def test_a_void_results_signatures_are_not_carried_again(county, oracle, submit, candidate, report, sensors):

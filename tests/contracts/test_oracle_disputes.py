@@ -25,7 +25,7 @@ from world import (
     ZERO,
     Figures,
     Holders,
-    State,
+    RoundState,
     Verdict,
     deployed,
     digest,
@@ -166,31 +166,31 @@ def test_participants_and_signers_of_the_feed_or_its_cross_check_challenge(panel
         panel=1,
         deadline=deadline,
     )
-    assert oracle.roundOf(candidate)["state"] == State.DISPUTED
+    assert oracle.roundOf(candidate)["state"] == RoundState.DISPUTED
     number, details = panel.disputeOf(candidate)
     assert (number, tuple(details)) == (1, (deadline, 1, person(name)))
     assert panel.mayChallengeFrom(person(name)) == U64
 
 
 def test_a_round_that_is_no_candidate_cannot_be_challenged(panel, county, report, cooperative):
-    with refused("NotCandidate", round=county.round_of(report), state=State.NONE):
+    with refused("NotCandidate", round=county.round_of(report), state=RoundState.NONE):
         panel.challenge(county.round_of(report), REASON, EVIDENCE, {"from": cooperative})
 
 
 def test_a_final_round_cannot_be_challenged(panel, final, cooperative):
-    with refused("NotCandidate", round=final, state=State.FINAL):
+    with refused("NotCandidate", round=final, state=RoundState.FINAL):
         panel.challenge(final, REASON, EVIDENCE, {"from": cooperative})
 
 
 def test_a_dispute_cannot_be_challenged_again(panel, disputed, bank):
-    with refused("NotCandidate", round=disputed, state=State.DISPUTED):
+    with refused("NotCandidate", round=disputed, state=RoundState.DISPUTED):
         panel.challenge(disputed, REASON, EVIDENCE, {"from": bank})
 
 
 def test_a_challenge_is_possible_in_the_last_second_of_the_window(panel, candidate, clock, state, cooperative):
     clock.stand_at(FINAL_FROM - 1)
     panel.challenge(candidate, REASON, EVIDENCE, {"from": cooperative})
-    assert state(candidate) == State.DISPUTED
+    assert state(candidate) == RoundState.DISPUTED
 
 
 def test_a_challenge_is_refused_once_the_window_is_over(panel, candidate, clock, cooperative):
@@ -232,7 +232,7 @@ def test_a_result_is_judged_once(panel, county, disputed, bank):
 
 def test_a_disputed_round_is_not_final_when_its_window_ends(oracle, disputed, clock, relayer):
     clock.stand_at(FINAL_FROM)
-    with refused("NotCandidate", round=disputed, state=State.DISPUTED):
+    with refused("NotCandidate", round=disputed, state=RoundState.DISPUTED):
         oracle.finalise(disputed, {"from": relayer})
 
 
@@ -262,7 +262,7 @@ def test_only_the_panel_votes(panel, county, disputed, name, fewer):
 
 @pytest.mark.parametrize("verdict", [Verdict.NONE, Verdict.RESTATED])
 def test_a_vote_for_nothing_is_refused(panel, disputed, forester, verdict):
-    with refused("VerdictImpossible", verdict=verdict, state=State.DISPUTED):
+    with refused("VerdictImpossible", verdict=verdict, state=RoundState.DISPUTED):
         panel.vote(disputed, verdict, {"from": forester})
 
 
@@ -273,7 +273,7 @@ def test_a_member_votes_once(panel, county, disputed, forester, fewer, state):
             panel.vote(disputed, again, {"from": forester})
     with refused("VotedAlready", dispute=1, member=forester):
         panel.voteRestated(disputed, county.figures(holders=fewer), {"from": forester})
-    assert state(disputed) == State.DISPUTED
+    assert state(disputed) == RoundState.DISPUTED
 
 
 def test_a_member_does_not_judge_its_own_challenge(panel, participants, candidate, operator, county, judge):
@@ -296,7 +296,7 @@ def test_a_vote_is_announced_and_alone_decides_nothing(panel, disputed, forester
     vote = panel.vote(disputed, Verdict.VOID, {"from": forester})
     announced(vote, "PanelVoted", round=disputed, dispute=1, member=forester, verdict=Verdict.VOID, figures=NO_FIGURES)
     assert silent(vote, "Judged")
-    assert state(disputed) == State.DISPUTED
+    assert state(disputed) == RoundState.DISPUTED
     assert bytes(panel.choiceOf(1, forester)) != NOTHING
 
 
@@ -304,13 +304,13 @@ def test_three_different_verdicts_decide_nothing(panel, county, disputed, fewer,
     county.judge(disputed, Verdict.VOID, "forester")
     county.judge(disputed, Verdict.UPHELD, "statistician")
     county.restate(disputed, county.figures(holders=fewer), "judge")
-    assert state(disputed) == State.DISPUTED
+    assert state(disputed) == RoundState.DISPUTED
 
 
 def test_restatements_that_differ_do_not_add_up(county, disputed, fewer, state):
     county.restate(disputed, county.figures(holders=fewer), "forester")
     county.restate(disputed, county.figures(holders=fewer, uncertainty=1), "statistician")
-    assert state(disputed) == State.DISPUTED
+    assert state(disputed) == RoundState.DISPUTED
 
 
 @pytest.mark.parametrize("pair", [(0, 1), (0, 2), (1, 2)])
@@ -322,16 +322,16 @@ def test_any_two_members_decide(county, disputed, state, pair):
         round=disputed,
         dispute=1,
         verdict=Verdict.UPHELD,
-        state=State.CANDIDATE,
+        state=RoundState.CANDIDATE,
         by=person(PANEL[pair[1]]),
     )
-    assert state(disputed) == State.CANDIDATE
+    assert state(disputed) == RoundState.CANDIDATE
 
 
 def test_two_members_decide_against_the_first(county, disputed, state):
     county.judge(disputed, Verdict.UPHELD, "forester")
     county.judge(disputed, Verdict.VOID, "statistician", "judge")
-    assert state(disputed) == State.VOID
+    assert state(disputed) == RoundState.VOID
 
 
 def test_a_vote_after_the_verdict_is_refused(panel, county, disputed, judge):
@@ -406,11 +406,11 @@ def test_a_void_round_is_reported_anew_under_fresh_votes(
     oracle.configureFeed(CARBON, CARBON_RULES._replace(spreadBps=9_000), {"from": committee})
     anew = county.report(CARBON, FOREST, START, END, holders=fewer)
     county.submit(anew, sensors, second_sensors)
-    assert state(disputed) == State.VOID
+    assert state(disputed) == RoundState.VOID
     county.submit(anew, verifier)
 
     round_ = oracle.roundOf(disputed)
-    assert (round_["state"], round_["value"], round_["verdict"]) == (State.CANDIDATE, 600, Verdict.NONE)
+    assert (round_["state"], round_["value"], round_["verdict"]) == (RoundState.CANDIDATE, 600, Verdict.NONE)
     county.finalise(anew)
     assert oracle.finalRound(disputed)["value"] == 600
 
@@ -418,9 +418,9 @@ def test_a_void_round_is_reported_anew_under_fresh_votes(
 def test_a_void_round_is_not_final(county, oracle, disputed, clock, relayer):
     county.judge(disputed, Verdict.VOID)
     clock.stand_at(FINAL_FROM)
-    with refused("NotCandidate", round=disputed, state=State.VOID):
+    with refused("NotCandidate", round=disputed, state=RoundState.VOID):
         oracle.finalise(disputed, {"from": relayer})
-    with refused("NotFinal", round=disputed, state=State.VOID):
+    with refused("NotFinal", round=disputed, state=RoundState.VOID):
         oracle.finalRound(disputed)
 
 
@@ -433,11 +433,11 @@ def test_restated_figures_become_those_of_the_round(county, oracle, credits, dis
     verdict = county.restate(disputed, figures)
 
     after = oracle.roundOf(disputed)
-    assert (after["state"], after["verdict"]) == (State.CANDIDATE, Verdict.RESTATED)
+    assert (after["state"], after["verdict"]) == (RoundState.CANDIDATE, Verdict.RESTATED)
     assert facts(after) == facts(before) | facts(figures._asdict()) | {
         "verdict": Verdict.RESTATED,
         "result": facts({"x": after["result"]})["x"],
-        "state": State.CANDIDATE,
+        "state": RoundState.CANDIDATE,
     }
     announced(
         verdict,
@@ -489,7 +489,7 @@ def test_a_restatement_rests_on_the_panel_and_is_not_lost_with_a_vote(
     county.restate(disputed, county.figures(holders=fewer))
     equivocation = county.submit(report._replace(value=999), verifier)
     assert silent(equivocation, "CandidateLost")
-    assert state(disputed) == State.CANDIDATE
+    assert state(disputed) == RoundState.CANDIDATE
 
 
 def test_a_restatement_needs_no_cross_check(county, oracle, disputed, report, fewer):
@@ -504,7 +504,7 @@ def test_a_restatement_needs_no_cross_check(county, oracle, disputed, report, fe
 def test_a_vote_counts_in_the_last_second_of_the_panels_time(panel, county, disputed, clock, state):
     clock.stand_at(GENESIS + PANEL_TIME - 1)
     county.judge(disputed, Verdict.UPHELD)
-    assert state(disputed) == State.CANDIDATE
+    assert state(disputed) == RoundState.CANDIDATE
 
 
 def test_a_vote_after_the_panels_time_is_refused(panel, county, disputed, clock, forester, fewer):
@@ -534,8 +534,8 @@ def test_a_dispute_that_the_panel_leaves_undecided_voids(panel, county, oracle, 
     clock.stand_at(panel.disputeOf(disputed)[1]["deadline"])
     lapse = panel.lapse(disputed, {"from": relayer})
 
-    announced(lapse, "DisputeLapsed", round=disputed, dispute=1, state=State.VOID, by=relayer)
-    assert oracle.roundOf(disputed)["state"] == State.VOID
+    announced(lapse, "DisputeLapsed", round=disputed, dispute=1, state=RoundState.VOID, by=relayer)
+    assert oracle.roundOf(disputed)["state"] == RoundState.VOID
     assert oracle.configDigest(CARBON) != digest_before
     assert panel.mayChallengeFrom(cooperative) == 0
     assert panel.disputeOf(disputed)[0] == 0
@@ -589,7 +589,7 @@ def test_reports_challenges_and_votes_go_on_during_a_pause(
     assert oracle.roundOf(round_)["finalFrom"] == oracle.runningTime() + CARBON_RULES.challengeWindow
     county.challenge(round_)
     county.judge(round_, Verdict.UPHELD)
-    assert state(round_) == State.CANDIDATE
+    assert state(round_) == RoundState.CANDIDATE
 
 
 def test_a_change_of_the_challenge_window_leaves_what_was_announced(oracle, candidate, clock, committee, relayer):
@@ -637,7 +637,7 @@ def test_a_final_round_is_restated_beside_the_original(county, oracle, panel, fi
         round=final,
         dispute=1,
         verdict=Verdict.RESTATED,
-        state=State.FINAL,
+        state=RoundState.FINAL,
         by=person("judge"),
     )
     assert oracle.finalRound(final) == original
@@ -657,7 +657,7 @@ def test_a_final_round_is_restated_once(county, final, fewer, forester):
 
 def test_a_final_round_is_never_voided(county, panel, final, fewer, judge):
     county.restate(final, county.figures(holders=fewer), "forester")
-    with refused("VerdictImpossible", verdict=Verdict.VOID, state=State.FINAL):
+    with refused("VerdictImpossible", verdict=Verdict.VOID, state=RoundState.FINAL):
         panel.vote(final, Verdict.VOID, {"from": judge})
 
 
@@ -676,7 +676,7 @@ def test_a_member_who_reports_to_the_feed_does_not_reopen(county, oracle, final,
 def test_a_member_reopens_a_round_once(county, panel, oracle, final, fewer, forester, state):
     county.restate(final, county.figures(holders=fewer), "forester")
     county.judge(final, Verdict.UPHELD, "statistician", "judge")
-    assert state(final) == State.FINAL
+    assert state(final) == RoundState.FINAL
     with refused("ReopenedAlready", round=final, member=forester):
         county.restate(final, county.figures(holders=fewer), "forester")
     county.restate(final, county.figures(holders=fewer), "judge")
@@ -688,7 +688,7 @@ def test_a_final_round_stands_when_the_panel_leaves_it_undecided(
     county.restate(final, county.figures(holders=fewer), "forester")
     clock.stand_at(panel.disputeOf(final)[1]["deadline"])
     lapse = panel.lapse(final, {"from": relayer})
-    announced(lapse, "DisputeLapsed", round=final, dispute=1, state=State.FINAL, by=relayer)
+    announced(lapse, "DisputeLapsed", round=final, dispute=1, state=RoundState.FINAL, by=relayer)
     assert bytes(panel.restatementOf(final)[1]) == NOTHING
     # Nobody refuted the lower figure: it goes on to bound what is lent.
     assert oracle.lendingValue(CARBON, FOREST) == 600
@@ -778,7 +778,7 @@ def test_a_newer_round_lost_to_equivocation_does_not_bring_the_better_figure_bac
     round_ = newer(500)
     times = (first_second(DECEMBER), first_second(JANUARY))
     county.submit(county.report(DELIVERED, TEA, *times, holders=holders), weighbridge)
-    assert state(round_) == State.NONE
+    assert state(round_) == RoundState.NONE
     assert oracle.lendingValue(DELIVERED, TEA) == 500
 
 
@@ -841,5 +841,5 @@ def test_nobody_but_the_panels_contract_gives_verdicts(county, oracle, panel, di
 
 
 def test_figures_are_possible_only_where_something_can_be_restated(county, oracle, candidate, fewer):
-    with refused("NotDisputed", round=candidate, state=State.CANDIDATE):
+    with refused("NotDisputed", round=candidate, state=RoundState.CANDIDATE):
         oracle.requirePossible(candidate, county.figures(holders=fewer))
