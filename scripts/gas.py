@@ -225,6 +225,12 @@ def measure(bench: Bench, tell: Callable[[str], None]) -> None:
         bench.income(CARBON_AGREEMENT, each)
     separate = sum(bench.claim(each, 654_321) for each in periods[1:])
     bench.record("collect 12 periods of one holder, in 12 transactions", separate)
+
+    tell("注销 · retirement")
+    pool = bench.cast.account("pool")
+    use = (b"\1" * 32, period.starts_at, period.ends_at, b"\2" * 32)
+    retired = [bench.send(credits.retire(pool.address, 1, 1_000, use), pool) for _ in range(2)]
+    bench.record("retire credits, with a certificate, repeated", retired[-1])
     assert bench.chain.call(revenue.isClosed(bytes32_of(CARBON_AGREEMENT), period.value)) is False
 
 
