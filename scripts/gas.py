@@ -275,6 +275,12 @@ def measure(bench: Bench, tell: Callable[[str], None]) -> None:
     for accounts, peer in ((3, 80_089), (10, 155_568)):
         gas = bench.collect_many(accounts, period)
         bench.record(f"pay a receipt out to {accounts} accounts at once, repeated", gas, peer)
+
+    tell("注销 · retirement")
+    pool = bench.cast.account("pool")
+    use = (b"\1" * 32, period.starts_at, period.ends_at, b"\2" * 32)
+    retired = [bench.send(credits.retire(pool.address, 1, 1_000, use), pool) for _ in range(2)]
+    bench.record("retire credits, with a certificate, repeated", retired[-1])
     assert bench.chain.call(revenue.isClosed(bytes32_of(CARBON_AGREEMENT), period.value)) is False
 
 

@@ -7,7 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from gongsheng.cli import app
 from gongsheng.serials import NoCounty, export
 from ledger_service.chain.deployment import Deployment
 from ledger_service.chain.embedded import CHAIN_ID
@@ -157,6 +159,16 @@ def test_a_folder_without_books_is_refused_and_one_with_books_exported(county, t
         export(county.folder, output)
     county.chain.deployment.save(Deployment.path(county.folder, CHAIN_ID))
     assert export(county.folder, output) == 6
+    assert len(exported(output)) == 7
+
+
+@pytest.mark.usefixtures("books")
+def test_the_command_writes_the_file_and_says_how_much(county, tmp_path: Path) -> None:
+    county.chain.deployment.save(Deployment.path(county.folder, CHAIN_ID))
+    output = tmp_path / "serials.csv"
+    run = CliRunner().invoke(app, ["serials", "export", "--folder", str(county.folder), "--output", str(output)])
+    assert run.exit_code == 0, run.output
+    assert "6 intervals" in run.output.replace("\n", " ")
     assert len(exported(output)) == 7
 
 
