@@ -9,6 +9,62 @@ import {Valuation} from "../libraries/Valuation.sol";
 
 /// @title The libraries' own functions, callable from a test
 contract LibraryHarness {
+    /// @notice Stands in the answer where the library refused.
+    uint256 public constant REFUSED = type(uint256).max;
+
+    struct Slice {
+        uint256 income;
+        uint256 before;
+        uint256 weight;
+        uint256 total;
+    }
+
+    struct Presented {
+        bytes32 root;
+        uint256 count;
+        uint256 index;
+        address account;
+        uint128 weight;
+        bytes proof;
+    }
+
+    /// @notice What each slice is owed, by one of the two rules.
+    function entitledMany(Slice[] calldata slices, bool closed) external view returns (uint256[] memory entitled) {
+        entitled = new uint256[](slices.length);
+        for (uint256 i = 0; i < slices.length; i++) {
+            Slice calldata each = slices[i];
+            entitled[i] = REFUSED;
+            if (closed) {
+                try this.entitledClosed(each.income, each.before, each.weight, each.total) returns (uint256 amount) {
+                    entitled[i] = amount;
+                } catch {}
+            } else {
+                try this.entitledOpenDown(each.income, each.weight, each.total) returns (uint256 amount) {
+                    entitled[i] = amount;
+                } catch {}
+            }
+        }
+    }
+
+    /// @notice Where each leaf's slice begins, and the total.
+    function verifyMany(Presented[] calldata leaves)
+        external
+        view
+        returns (uint256[] memory before, uint256[] memory total)
+    {
+        before = new uint256[](leaves.length);
+        total = new uint256[](leaves.length);
+        for (uint256 i = 0; i < leaves.length; i++) {
+            Presented calldata each = leaves[i];
+            (before[i], total[i]) = (REFUSED, REFUSED);
+            try this.verify(each.root, each.count, each.index, each.account, each.weight, each.proof) returns (
+                uint256 before_, uint256 total_
+            ) {
+                (before[i], total[i]) = (before_, total_);
+            } catch {}
+        }
+    }
+
     function entitledOpenDown(uint256 income, uint256 weight, uint256 total) external pure returns (uint256) {
         return Shares.entitledOpenDown(income, weight, total);
     }
