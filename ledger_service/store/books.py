@@ -33,6 +33,8 @@ from ledger_service.store.tables import BlockRow, DeploymentRow, EventRow, Posti
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _NEWEST_FIRST = select(BlockRow).order_by(col(BlockRow.number).desc())
 _WRITING = "gongsheng_writing"
+_WRITER_LOCK = 0x676F6E67
+"""Of PostgreSQL: one number that every writer of a database of books asks for."""
 
 
 class OtherBooks(LedgerError):
@@ -92,7 +94,9 @@ class Reader:
 
     def blocks_from_newest(self) -> Iterator[Block]:
         """The blocks that are kept, newest first."""
-        return map(_block, self._session.exec(_NEWEST_FIRST, execution_options={"yield_per": 100}))
+        # Whoever asks stops early, and a cursor that is left open is the server's trouble.
+        with self._session.exec(_NEWEST_FIRST, execution_options={"yield_per": 100}) as rows:
+            yield from map(_block, rows)
 
     def records(self, *names: str) -> Iterator[Record]:
         """Events in the order of the chain: those with one of these names, or all."""
@@ -214,7 +218,7 @@ class Books:
             BooksMoved: Somebody else wrote meanwhile.
             BooksUnusable: The database does not answer.
         """
-        with self._answering(), Session(self._engine.execution_options(**{_WRITING: True})) as session:
+        with self._answering(), Session(_writing(self._engine)) as session:
             found = Reader(session, self.identity.chain_id).head()
             if found != expected_head:
                 raise BooksMoved(expected_head, found)
@@ -260,7 +264,7 @@ def open_books(url: str, identity: Identity) -> Books:
     except (NoSuchModuleError, ModuleNotFoundError) as refused:
         raise BooksUnusable(shown, str(refused)) from refused
     try:
-        with engine.execution_options(**{_WRITING: True}).begin() as connection:
+        with _writing(engine).begin() as connection:
             _migrate(connection)
             _require_same(connection, shown, identity)
     except OtherBooks:
@@ -275,8 +279,7 @@ def open_books(url: str, identity: Identity) -> Books:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        # A reader sees one state of the books, as it does in SQLite.
-        return create_engine(url, isolation_level="REPEATABLE READ")
+        return _server_engine(url)
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url)
@@ -294,6 +297,27 @@ def _engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _server_engine(url: URL) -> Engine:
+    # A reader sees one state of the books, as it does in SQLite.
+    engine = create_engine(url, isolation_level="REPEATABLE READ")
+
+    @event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        if connection.get_execution_options().get(_WRITING, False):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
+
+    return engine
+
+
+def _writing(engine: Engine) -> Engine:
+    """The engine for transactions that write: one at a time, and each sees all that the one before it wrote."""
+    options: dict[str, Any] = {_WRITING: True}
+    if engine.dialect.name != "sqlite":
+        # REPEATABLE READ would show a writer that had to wait what stood there before it waited.
+        options["isolation_level"] = "READ COMMITTED"
+    return engine.execution_options(**options)
 
 
 def _migrate(connection: Connection) -> None:

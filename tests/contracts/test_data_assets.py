@@ -684,10 +684,14 @@ def test_a_newer_consent_replaces_the_older_one(exchange, assets, pledge, stewar
     assert assets.agreedCovenantOf(pledge)["freshnessPeriod"] == 0
 
 
-def test_nobody_brings_an_older_covenant_back_alone(exchange, assets, pledge, bank, steward):
-    exchange.agree()
+@pytest.mark.parametrize(("first", "second"), [("bank", "steward"), ("steward", "bank")])
+def test_nobody_brings_an_older_covenant_back_alone(exchange, assets, pledge, first, second):
+    first, second = person(first), person(second)
+    for party in (first, second):
+        assets.agreeCovenant(CERTIFICATE, COVENANT, {"from": party})
     strict = COVENANT._replace(maxLtvBps=1)
-    amended = exchange.agree(strict)
+    assets.agreeCovenant(CERTIFICATE, strict, {"from": second})
+    amended = assets.agreeCovenant(CERTIFICATE, strict, {"from": first})
     announced(
         amended,
         "CovenantAgreed",
@@ -695,13 +699,14 @@ def test_nobody_brings_an_older_covenant_back_alone(exchange, assets, pledge, ba
         pledge=pledge,
         old=COVENANT,
         covenant=strict,
-        by=steward,
+        by=first,
     )
-    for party in (bank, steward):
-        assets.agreeCovenant(CERTIFICATE, COVENANT._replace(maxLtvBps=2), {"from": party})
-        assets.agreeCovenant(CERTIFICATE, COVENANT, {"from": party})
-        if party == bank:
-            assets.agreeCovenant(CERTIFICATE, strict, {"from": bank})
+    # What each has consented to is used up, in whatever order they came.
+    for older in (COVENANT, strict):
+        for party in (first, second):
+            alone = assets.agreeCovenant(CERTIFICATE, older, {"from": party})
+            assert silent(alone, "CovenantAgreed")
+            assets.agreeCovenant(CERTIFICATE, COVENANT._replace(staleBps=party == first), {"from": party})
     assert assets.agreedCovenantOf(pledge)["maxLtvBps"] == 1
 
 
