@@ -242,7 +242,10 @@ def run_schedule(
                     yesterday = utc_date(int(time.time())) - timedelta(days=1)
                     if (reporter.settings.evidence / yesterday.isoformat()).is_dir():
                         reporter.anchor_day(yesterday)
-                if finalised := reporter.finalise():
+                nominated, finalised = reporter.advance()
+                if nominated:
+                    typer.echo(f"提名 {nominated} 轮 · {nominated} rounds nominated")
+                if finalised:
                     typer.echo(f"定案 {finalised} 轮 · {finalised} rounds made final")
             except (OracleError, LedgerError) as refusal:
                 typer.echo(str(refusal), err=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger_service.chain.carrier import Carrier, patiently, write_whole
-from ledger_service.chain.client import Chain, connect
+from ledger_service.chain.client import Chain, Refused, connect
 from ledger_service.chain.deployment import Deployment
 from ledger_service.domain.identifiers import bytes32_of
 from oracles.bundle import KINDS, Result, evidence_entries, make_job, run
@@ -39,8 +39,21 @@ DAY_SECONDS = 86_400
 DEFAULT_VALID_DAYS = 366
 FIA_FOLDER = "tables"
 """In `[rounds.files]`, the folder of an inventory's eight tables instead of each of them."""
-CANDIDATE = 1
-"""`IMonitoringOracle.State.Candidate`."""
+OPEN, CANDIDATE = 0, 1
+"""`IMonitoringOracle.State`: none yet, and a candidate."""
+NOT_YET = frozenset(
+    {
+        "QuorumMissing",
+        "CrossCheckMissing",
+        "CrossCheckApart",
+        "StaleConfig",
+        "AlreadyCandidate",
+        "AlreadyFinal",
+        "NotCandidate",
+        "ChallengeWindowOpen",
+    }
+)
+"""Refusals of a step that has to wait, or that somebody else has made."""
 
 
 def _no_step(step: str) -> None:
@@ -272,21 +285,38 @@ class Reporter:
         root = day_root(files)
         return root, len(files), self.anchor_root(root)
 
-    def finalise(self) -> int:
-        """Makes every candidate final whose challenge window is over, of rounds this reporter has signed."""
+    def advance(self) -> tuple[int, int]:
+        """Brings the rounds that this reporter has signed as far as they can come.
+
+        A round whose quorum was there before its cross-check is nominated once both are, and a candidate is made final
+        when its challenge window is over. Others may do the same first, which is as well.
+
+        Returns:
+            How many were nominated, and how many made final.
+        """
         self.carrier.settle()
-        done = 0
+        nominated = finalised = 0
         for outbox in sorted((self.settings.state / "outbox").glob("*.json")):
             round_id = bytes.fromhex(outbox.stem)
+            report = _report_in(outbox)
             state, candidate_at = self._ask(self.oracle.functions.roundOf(round_id))[:2]
-            if state != CANDIDATE:
-                continue
-            signed = json.loads(outbox.read_text("utf-8"))["report"]
-            window = self._ask(self.oracle.functions.feedOf(bytes.fromhex(signed["feed"])))[2]
-            if candidate_at + window <= self.chain.timestamp():
-                self.carrier.send(self.oracle.functions.finalise(round_id))
-                done += 1
-        return done
+            if state == OPEN and self._try(self.oracle.functions.nominate(report.as_tuple())):
+                nominated += 1
+            elif state == CANDIDATE:
+                window = self._ask(self.oracle.functions.feedOf(report.feed))[2]
+                if candidate_at + window <= self.chain.timestamp():
+                    finalised += self._try(self.oracle.functions.finalise(round_id))
+        return nominated, finalised
+
+    def _try(self, call: Any) -> bool:
+        """Makes a call that may have to wait, or that somebody else may have made; whether it was made now."""
+        try:
+            self.carrier.send(call)
+        except Refused as refusal:
+            if refusal.name not in NOT_YET:
+                raise
+            return False
+        return True
 
     def status(self) -> tuple[RoundStatus, ...]:
         """How every round of the settings stands on chain, without computing it."""
@@ -302,14 +332,23 @@ class Reporter:
                     last_seq=self._ask(self.oracle.functions.lastSeq(feed, self.signer.address)),
                     group=self._ask(self.oracle.functions.groupOf(feed, self.signer.address)),
                     reported=tuple(
-                        f"{STATES[self._ask(self.oracle.functions.roundOf(log['args']['round']))[0]]}"
-                        f" seq {log['args']['report']['seq']} value {log['args']['report']['value']}"
-                        for log in logs
-                        if log["args"]["report"]["feed"] == feed
+                        self._standing(log["args"]) for log in logs if log["args"]["report"]["feed"] == feed
                     ),
                 )
             )
         return tuple(found)
+
+    def _standing(self, reported: Mapping[str, Any]) -> str:
+        """A reported round in a line; of one that is still open, what it waits for."""
+        report = reported["report"]
+        state = self._ask(self.oracle.functions.roundOf(reported["round"]))[0]
+        line = f"{STATES[state]} seq {report['seq']} value {report['value']} qcFlags {report['qcFlags']:#x}"
+        if state == OPEN:
+            try:
+                self._ask(self.oracle.functions.nominate(tuple(report.values())))
+            except Refused as refusal:
+                line += f" ({refusal})"
+        return line
 
     def _report(self, wanted: RoundSettings, result: Result, feed: bytes, subject: bytes) -> Report:
         return Report(
@@ -348,6 +387,15 @@ class Reporter:
 
     def _ask(self, call: Any) -> Any:
         return patiently(lambda: self.chain.call(call))
+
+
+def _report_in(outbox: Path) -> Report:
+    """The report that lies in an outbox."""
+    signed: dict[str, Any] = json.loads(outbox.read_text("utf-8"))["report"]
+    values: dict[str, Any] = {
+        name: bytes.fromhex(value) if isinstance(value, str) else value for name, value in signed.items()
+    }
+    return Report(**values)
 
 
 STATES = ("未达法定数 · open", "候选 · candidate", "最终 · final")
