@@ -305,7 +305,8 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.text: list[str] = []
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs
         if tag not in self.VOID:
             self.open.append(tag)
 
