@@ -21,7 +21,7 @@ from oracles.bundle import LineProof, make_job, prove_line, reproduce, run
 from oracles.errors import InvalidBundle, InvalidRequest, OracleError
 from oracles.evidence import read_raw
 from oracles.explanation import Step
-from oracles.findings import CLOUD_SHARE, FLAGS_BY_NAME, Policy, of_laboratory, of_zones
+from oracles.findings import CLOUD_SHARE, FLAGS_BY_NAME, Policy, of_laboratory, of_plots, of_zones
 from oracles.methodologies import vm0047_census
 from oracles.methodologies.allometry import Allometry, allometry
 from oracles.methodologies.heights import HeightModel, fill, model_of
@@ -29,7 +29,7 @@ from oracles.methodologies.methodology import Methodology
 from oracles.methodologies.montecarlo import MeasurementErrors, propagate
 from oracles.methodologies.registry import methodology
 from oracles.methodologies.stocks import Covariate, Stock
-from oracles.quality import Limits, fill_gaps
+from oracles.quality import Flag, Limits, fill_gaps
 from oracles.quality_report import render
 from oracles.reporting import Outcome, Reporter, open_signer, read_settings, reporter_at, to_mapping
 from oracles.sources import fia
@@ -242,7 +242,10 @@ def run_schedule(
                     yesterday = utc_date(int(time.time())) - timedelta(days=1)
                     if (reporter.settings.evidence / yesterday.isoformat()).is_dir():
                         reporter.anchor_day(yesterday)
-                if finalised := reporter.finalise():
+                nominated, finalised = reporter.advance()
+                if nominated:
+                    typer.echo(f"提名 {nominated} 轮 · {nominated} rounds nominated")
+                if finalised:
                     typer.echo(f"定案 {finalised} 轮 · {finalised} rounds made final")
             except (OracleError, LedgerError) as refusal:
                 typer.echo(str(refusal), err=True)
@@ -704,6 +707,9 @@ def _estimate_csv(
     as_json: bool,
 ) -> None:
     visits = inventory.visits if heights is None else fill(inventory.visits, heights)
+    for finding in of_plots(inventory.file, visits, twins=0):
+        if finding.flag is not Flag.GAP_FILLED:
+            typer.echo(str(finding), err=True)
     result = rules.stock(visits, inventory.strata, equation, heights=heights, covariate=covariate)
     drawn = None
     if draws is not None:

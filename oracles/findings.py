@@ -25,6 +25,9 @@ CLOUD_SHARE = 0.2
 LEAST_USABLE_SHARE = 0.8
 """Less of the readings that were due than this, and nothing is reported of them."""
 
+LEAST_SLENDERNESS, MOST_SLENDERNESS = 10, 300
+"""Height over diameter, both in metres. Beyond, one of them was probably written in another unit."""
+
 COPIED_TREES = 5
 """From so many trees on, two plots that are alike in every tree are one plot, copied."""
 GROWN_TREES = 20
@@ -116,13 +119,29 @@ def flags_of(findings: Sequence[Finding]) -> int:
 
 
 def of_plots(file: str, visits: Sequence[PlotVisit], *, twins: int) -> list[Finding]:
-    """One visit to all plots: heights that nobody measured, rows that are alike, and plots copied from another."""
+    """One visit to all plots: heights that nobody measured or that no tree has, rows and plots that are alike."""
     found = []
     if modelled := sum(tree.height_is_modelled for visit in visits for tree in visit.trees):
         found.append(Finding(Flag.GAP_FILLED, file, modelled, "树高由模型推算", "heights from a model"))
     if twins:
         found.append(
             Finding(Flag.DUPLICATE, file, twins, "逐格相同而各算一株的行", "rows alike in every cell, each a tree")
+        )
+    odd = sum(
+        not LEAST_SLENDERNESS <= 100 * tree.height_m / tree.dbh_cm <= MOST_SLENDERNESS
+        for visit in visits
+        for tree in visit.trees
+        if tree.height_m is not None and not tree.height_is_modelled
+    )
+    if odd:
+        found.append(
+            Finding(
+                Flag.RANGE,
+                file,
+                odd,
+                f"高径比不在 {LEAST_SLENDERNESS}–{MOST_SLENDERNESS} 之间，请查单位",
+                f"height over diameter not between {LEAST_SLENDERNESS} and {MOST_SLENDERNESS}: look at the units",
+            )
         )
     sheets = Counter(
         tuple(sorted(_cells(tree) for tree in visit.trees)) for visit in visits if len(visit.trees) >= COPIED_TREES

@@ -44,6 +44,20 @@ OPEN, CANDIDATE, VOID = 0, 1, 4
 """`IMonitoringOracle.State`: `None`, `Candidate` and `Void`."""
 FIGURES = ("value", "uncertainty", "share_root", "share_count", "evidence_root", "methodology")
 """What of a report is the result; the round and the rules are the rest of it."""
+NOT_YET = frozenset(
+    {
+        "QuorumMissing",
+        "CrossCheckMissing",
+        "CrossCheckApart",
+        "StaleConfig",
+        "AlreadyCandidate",
+        "AlreadyFinal",
+        "NotCandidate",
+        "ChallengeWindowOpen",
+        "Paused",
+    }
+)
+"""Refusals of a step that has to wait, or that somebody else has made."""
 
 
 def _no_step(step: str) -> None:
@@ -282,29 +296,37 @@ class Reporter:
         root = day_root(files)
         return root, len(files), self.anchor_root(root)
 
-    def finalise(self) -> int:
-        """Makes every candidate final whose challenge window is over, of rounds this reporter has signed.
+    def advance(self) -> tuple[int, int]:
+        """Brings the rounds that this reporter has signed as far as they can come.
 
-        Raises:
-            Refused: One cannot become final, such as for a cross-check that was lost; the others did.
+        A round whose quorum was there before its cross-check is nominated once both are, and a candidate is made final
+        when its challenge window is over. Others may do the same first, which is as well.
+
+        Returns:
+            How many were nominated, and how many made final.
         """
         self.carrier.settle()
-        done, refusals = 0, []
+        nominated = finalised = 0
         for outbox in sorted((self.settings.state / "outbox").glob("*.json")):
             round_id = bytes.fromhex(outbox.stem)
+            report = _report_in(outbox)
             state, final_from = self._ask(self.oracle.functions.roundOf(round_id))[:2]
-            if state != CANDIDATE or self._ask(self.oracle.functions.pausedSince()):
-                continue
-            if final_from <= self._ask(self.oracle.functions.runningTime()):
-                try:
-                    self.carrier.send(self.oracle.functions.finalise(round_id))
-                except Refused as refusal:
-                    refusals.append(refusal)
-                else:
-                    done += 1
-        if refusals:
-            raise refusals[0]
-        return done
+            if state in (OPEN, VOID) and self._try(self.oracle.functions.nominate(report.as_tuple())):
+                nominated += 1
+            elif state == CANDIDATE:
+                if final_from <= self._ask(self.oracle.functions.runningTime()):
+                    finalised += self._try(self.oracle.functions.finalise(round_id))
+        return nominated, finalised
+
+    def _try(self, call: Any) -> bool:
+        """Makes a call that may have to wait, or that somebody else may have made; whether it was made now."""
+        try:
+            self.carrier.send(call)
+        except Refused as refusal:
+            if refusal.name not in NOT_YET:
+                raise
+            return False
+        return True
 
     def status(self) -> tuple[RoundStatus, ...]:
         """How every round of the settings stands on chain, without computing it."""
@@ -320,14 +342,23 @@ class Reporter:
                     last_seq=self._ask(self.oracle.functions.lastSeq(feed, self.signer.address)),
                     group=self._ask(self.oracle.functions.groupOf(feed, self.signer.address)),
                     reported=tuple(
-                        f"{STATES[self._ask(self.oracle.functions.roundOf(log['args']['round']))[0]]}"
-                        f" seq {log['args']['report']['seq']} value {log['args']['report']['value']}"
-                        for log in logs
-                        if log["args"]["report"]["feed"] == feed
+                        self._standing(log["args"]) for log in logs if log["args"]["report"]["feed"] == feed
                     ),
                 )
             )
         return tuple(found)
+
+    def _standing(self, reported: Mapping[str, Any]) -> str:
+        """A reported round in a line; of one that is still open, what it waits for."""
+        report = reported["report"]
+        state = self._ask(self.oracle.functions.roundOf(reported["round"]))[0]
+        line = f"{STATES[state]} seq {report['seq']} value {report['value']} qcFlags {report['qcFlags']:#x}"
+        if state == OPEN:
+            try:
+                self._ask(self.oracle.functions.nominate(tuple(report.values())))
+            except Refused as refusal:
+                line += f" ({refusal})"
+        return line
 
     def _report(self, wanted: RoundSettings, result: Result, feed: bytes, subject: bytes) -> Report:
         return Report(
@@ -368,9 +399,6 @@ class Reporter:
         return patiently(lambda: self.chain.call(call))
 
 
-STATES = ("未达法定数 · open", "候选 · candidate", "最终 · final", "质疑中 · disputed", "作废 · void")
-
-
 def _in_outbox(outbox: Path) -> Iterator[tuple[Report, bytes]]:
     """What was signed for a round last, and the identifier of its result."""
     if outbox.exists():
@@ -381,6 +409,15 @@ def _in_outbox(outbox: Path) -> Iterator[tuple[Report, bytes]]:
             for name, value in content["report"].items()
         }
         yield Report(**named), bytes.fromhex(content["result_id"])
+
+
+def _report_in(outbox: Path) -> Report:
+    """The report that lies in an outbox."""
+    ((report, _),) = _in_outbox(outbox)
+    return report
+
+
+STATES = ("未达法定数 · open", "候选 · candidate", "最终 · final", "质疑中 · disputed", "作废 · void")
 
 
 def _figures(report: Report) -> tuple[Any, ...]:

@@ -226,7 +226,16 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def _decode(raw: RawFile) -> bytes:
-    """The content without a byte order mark and trailing blank lines, if it is UTF-8 text at all."""
+    """The content without a byte order mark and trailing blank lines, if it is UTF-8 text at all.
+
+    Another encoding is never guessed: the same bytes are other names in GB18030, Big5 and UTF-8.
+    """
+    if raw.content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise NotATable(
+            "是 UTF-16 文本，请另存为“CSV UTF-8（逗号分隔）”",
+            "is UTF-16 text, save it as “CSV UTF-8 (comma delimited)”",
+            file=raw.name,
+        )
     try:
         raw.content.decode("utf-8")
     except UnicodeDecodeError as failure:
@@ -235,6 +244,19 @@ def _decode(raw: RawFile) -> bytes:
     content = raw.content.removeprefix(b"\xef\xbb\xbf").rstrip()
     if not content:
         raise EmptyFile(file=raw.name)
+    header, line_end, _ = content.partition(b"\n")
+    if not line_end and b"\r" in header:
+        raise NotATable(
+            "行尾只有回车，请另存为 CSV", "lines end in a carriage return only, save it anew", file=raw.name
+        )
+    if b"," not in header and (found := [one for one in (";", "\t", "，") if one.encode() in header]):
+        raise NotATable(
+            "列之间要用半角逗号分隔，小数点用句点",
+            "columns must be separated by commas, and decimals by a point",
+            file=raw.name,
+            row=1,
+            value=found[0],
+        )
     return content + b"\n"
 
 
@@ -269,10 +291,6 @@ def _records(name: str, content: bytes) -> int:
 def _check_header(
     name: str, zh: str, header: Sequence[str], required: Sequence[str], optional: Sequence[str], stems: Iterable[str]
 ) -> None:
-    if len(header) == 1 and any(separator in header[0] for separator in ";\t，"):
-        raise NotATable(
-            "列之间要用半角逗号分隔", "columns must be separated by commas", file=name, row=1, value=header[0]
-        )
     for column in header:
         if column and header.count(column) > 1:
             raise NotATable("这一列出现了两次", "this column stands there twice", file=name, row=1, column=column)

@@ -32,6 +32,7 @@ from oracles.sources.csv_trees import (
     read_parcels,
     read_strata,
 )
+from tests.oracles.conftest import STRATA, TREES
 
 Raw = Callable[[str, str], RawFile]
 HEADER = "plot_id,stratum,plot_area_m2,species,dbh_cm,height_m,wood_density\n"
@@ -279,6 +280,21 @@ def test_a_row_that_was_cut_off_is_not_taken_for_an_empty_plot(row: str, message
 
 def test_columns_separated_by_semicolons_are_refused_in_so_many_words() -> None:
     assert "commas" in str(refusal(NotATable, (HEADER + "P1,pine,400,Pinus,20,15,0.45\n").replace(",", ";")))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (TREES.replace(",", ";").replace(".", ",").encode(), "decimals by a point"),
+        (TREES.replace(",", "\t").encode(), "separated by commas"),
+        (TREES.replace(",", "，").encode(), "separated by commas"),
+        (TREES.encode("utf-16"), "UTF-16"),
+        (TREES.replace("\n", "\r").encode(), "carriage return"),
+    ],
+)
+def test_files_that_spreadsheets_write_elsewhere_are_refused_in_so_many_words(content: bytes, message: str) -> None:
+    with pytest.raises(NotATable, match=message):
+        read_inventory(RawFile("t.csv", content), RawFile("s.csv", STRATA.encode()))
 
 
 def test_a_column_that_stands_there_twice_is_refused() -> None:

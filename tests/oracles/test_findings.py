@@ -90,6 +90,13 @@ def test_a_few_trees_may_be_alike_by_chance(trees: int, is_found: bool) -> None:
     assert bool(of_plots("t", sheets, twins=0)) == is_found
 
 
+@pytest.mark.parametrize(("dbh_cm", "is_found"), [(3.3, True), (3.4, False), (100.0, False), (101.0, True)])
+def test_a_height_that_no_such_tree_has_points_to_a_wrong_unit(dbh_cm: float, is_found: bool) -> None:
+    """The trees are 10 m tall: 300 and 10 times as tall as thick."""
+    assert flags_of(of_plots("t", [visit("P1", [dbh_cm])], twins=0)) == (Flag.RANGE if is_found else Flag(0))
+    assert of_plots("t", [visit("P1", [101.0], modelled=True)], twins=0)[0].flag is Flag.GAP_FILLED
+
+
 def test_heights_from_a_model_and_twins_are_told() -> None:
     assert flags_of(of_plots("t", [visit("P1", [10.0], modelled=True)], twins=0)) == Flag.GAP_FILLED
     assert flags_of(of_plots("t", [visit("P1", [10.0])], twins=3)) == Flag.DUPLICATE

@@ -24,7 +24,7 @@ from oracles.methodologies.heights import (
     fit_best,
     measured_heights,
 )
-from oracles.methodologies.stocks import height_error
+from oracles.methodologies.stocks import height_error, height_error_of_change
 from oracles.readings import Tree
 from oracles.sources import fia
 from oracles.sources.csv_trees import read_inventory
@@ -234,3 +234,24 @@ def test_real_heights_of_rhode_island_are_predicted_without_bias(fia_ri: Path) -
         predicted = model.heights_m(dbh[1::2])
         assert predicted.mean() / height[1::2].mean() == pytest.approx(1, abs=0.02), form
         assert np.sqrt(np.mean((predicted - height[1::2]) ** 2)) < 3.5, form
+
+
+def test_what_a_curve_gets_wrong_at_both_visits_cancels_in_their_difference() -> None:
+    """A curve without deviations of single trees: nothing is left where nothing grew, something where trees did."""
+    dbh, height = noisy()
+    model = replace(fit(HeightForm.LOG1, dbh, height), residual_m=0.0, residual_ln=0.0)
+    header = "plot_id,stratum,plot_area_m2,tree_id,species,dbh_cm,height_m,wood_density\n"
+
+    def sheet(grown: float):
+        rows = "".join(f"P{n % 3},pine,400,{n},Pinus,{10 + n + grown},,0.45\n" for n in range(30))
+        inventory = read_inventory(
+            RawFile("t.csv", (header + rows).encode()), RawFile("s.csv", b"stratum,area_ha\npine,9\n")
+        )
+        return fill(inventory.visits, model), inventory.strata
+
+    before, strata = sheet(0.0)
+    same = height_error_of_change(ar_tool14.RULES, before, before, strata, chave2014_eq4, model)
+    grown = height_error_of_change(ar_tool14.RULES, before, sheet(5.0)[0], strata, chave2014_eq4, model)
+    alone = height_error(ar_tool14.RULES, before, strata, chave2014_eq4, model)
+    assert same == pytest.approx(0, abs=1e-9)
+    assert 0 < grown < alone

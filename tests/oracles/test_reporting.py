@@ -360,7 +360,7 @@ def test_the_status_says_that_a_round_is_disputed(make: Callable[..., Path], cha
     assert "质疑中 · disputed seq 1" in run_command("status", "--settings", make("operator-1")).stdout
     let_pass(chain, WINDOW)
     with working(make("operator-1")) as reporter:
-        assert reporter.finalise() == 0
+        assert reporter.advance()[1] == 0
 
 
 @pytest.mark.usefixtures("voided")
@@ -408,7 +408,7 @@ def test_a_candidate_of_older_rules_needs_no_second_report(make: Callable[..., P
     with working(make("operator-1")) as reporter:
         assert reporter.report(reporter.settings.rounds[0]).was_there
         let_pass(chain, WINDOW)
-        assert reporter.finalise() == 1
+        assert reporter.advance()[1] == 1
         assert reporter.report(reporter.settings.rounds[0]).was_there
 
 
@@ -418,9 +418,9 @@ def test_nothing_is_made_final_during_a_pause(make: Callable[..., Path], chain: 
     let_pass(chain, WINDOW)
     committee_calls(chain, oracle.pause(b"\1" * 32))
     with working(make("operator-1")) as reporter:
-        assert reporter.finalise() == 0
+        assert reporter.advance()[1] == 0
         committee_calls(chain, oracle.resume(b"\1" * 32))
-        assert reporter.finalise() == 1
+        assert reporter.advance()[1] == 1
 
 
 @pytest.mark.usefixtures("chain")

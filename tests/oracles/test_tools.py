@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from oracles.bundle import make_job, reproduce, run
 from oracles.commands import app
 from oracles.errors import UselessCovariate
-from oracles.methodologies.sampling import Observation, StratumSample, post_stratified_mean
+from oracles.methodologies.sampling import Observation, StratumSample, combine, post_stratified_mean
 from oracles.quality import Flag
 from oracles.sources import fia
 from tests.oracles.images import PIXEL, SOUTH, WEST, areas_m2, image, squares
@@ -159,6 +159,7 @@ def test_post_stratification_by_hand() -> None:
     assert found.mean == pytest.approx(18.7)
     assert found.variance_of_mean == pytest.approx((0.3 * 2 + 0.7 * 4) / 5 + (0.7 * 2 + 0.3 * 4) / 25)
     assert (found.plots, found.means) == (5, 2)
+    assert combine((found,)).degrees_of_freedom == 3
     for classes, weights in (((0, 1, 1, 1, 1), {0: 0.3, 1: 0.7}), ((0, 0, 1, 1, 1), {0: 1.0})):
         with pytest.raises(UselessCovariate, match="choose other limits"):
             post_stratified_mean(sample, classes, weights)
