@@ -55,6 +55,7 @@ NOT_YET = frozenset(
         "NotCandidate",
         "ChallengeWindowOpen",
         "Paused",
+        "ResultVoided",
     }
 )
 """Refusals of a step that has to wait, or that somebody else has made."""
@@ -313,9 +314,8 @@ class Reporter:
             state, final_from = self._ask(self.oracle.functions.roundOf(round_id))[:2]
             if state in (OPEN, VOID) and self._try(self.oracle.functions.nominate(report.as_tuple())):
                 nominated += 1
-            elif state == CANDIDATE:
-                if final_from <= self._ask(self.oracle.functions.runningTime()):
-                    finalised += self._try(self.oracle.functions.finalise(round_id))
+            elif state == CANDIDATE and final_from <= self._ask(self.oracle.functions.runningTime()):
+                finalised += self._try(self.oracle.functions.finalise(round_id))
         return nominated, finalised
 
     def _try(self, call: Any) -> bool:

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -42,6 +43,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 import model  # noqa: E402 - the specification is found beside the tests.
 
 RESULTS: Final = ROOT / "build" / "bench.json"
+
+POOL: Final = ThreadPoolExecutor(2)
+"""Two threads, for the rows and yardsticks of two."""
 
 Column = NDArray[np.uint64]
 
@@ -73,6 +77,11 @@ def against(yardstick: Callable[[], Any], subject: Callable[[], Any]) -> tuple[f
     taken, out = seconds(subject)
     after, _ = seconds(yardstick)
     return taken / ((before + after) / 2), out
+
+
+def together(*works: Callable[[], Any]) -> list[Any]:
+    """Do all of it at once, each in a thread of its own: what is measured lets go of the interpreter."""
+    return list(POOL.map(lambda work: work(), works))
 
 
 def peer_over(subject: float, units: int, peer: Callable[[], Any], peer_units: int) -> tuple[float, Any]:
@@ -204,6 +213,15 @@ def one_receipt(rng: np.random.Generator, _: ModuleType) -> Round:
     total_open = total_of(shared)
     require(income - count < total_open <= income, "the open shares")
     yield Target("B1", "the same, open, into memory in use", 2.5), ratio, digest(shared)
+    half = count // 2
+    ratio, shared = against(
+        lambda: together(
+            lambda: np.copyto(copy[:half], weights[:half]), lambda: np.copyto(copy[half:], weights[half:])
+        ),
+        lambda: pyo3_core.shares(income, weights, closed=True, total=total, out=out, threads=2),
+    )
+    what = f"{what}; two threads over a memcpy of two, into memory in use"
+    yield Target("B1", what, 2.5), ratio, check_column(rng, income, weights, shared)
 
 
 def edges(rng: np.random.Generator, _: ModuleType) -> Round:
@@ -243,6 +261,20 @@ def many_receipts(rng: np.random.Generator, _: ModuleType) -> Round:
         require(split[begins[row] : begins[row + 1]].tolist() == expected, f"receipt {row}")
     require(total_of(split) == total_of(amounts), "the legs do not add up to the receipts")
     yield Target("B2", "4 million receipts through four agreements; both allocate", 1.5), ratio, digest(split)
+
+    cut = count // 2
+    at = int(begins[cut])
+    out, copy = np.ones_like(split), np.ones_like(split)
+    ratio, _ = against(
+        lambda: together(lambda: np.copyto(copy[:at], split[:at]), lambda: np.copyto(copy[at:], split[at:])),
+        lambda: together(
+            lambda: pyo3_core.split_receipts(amounts[:cut], agreement[:cut], legs, out=out[:at]),
+            lambda: pyo3_core.split_receipts(amounts[cut:], agreement[cut:], legs, out=out[at:]),
+        ),
+    )
+    require(bool((out == split).all()), "two shards of receipts")
+    what = "4 million receipts in two shards; two threads over a memcpy of two, into memory in use"
+    yield Target("B2", what, 1.5), ratio, digest(out)
 
 
 def ragged(rng: np.random.Generator, receipts: int) -> tuple[Column, Column, Column]:
@@ -307,7 +339,21 @@ def with_duckdb(incomes: Column, offsets: Column, weights: Column) -> Column:
     return answer
 
 
+def with_model(incomes: Column, offsets: Column, weights: Column) -> Column:
+    """The rule as it is specified, line by line, in Python's integers."""
+    shared = []
+    column = weights.tolist()
+    for income, begin, end in zip(incomes.tolist(), offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
+        run = column[begin:end]
+        total, before = sum(run), 0
+        for weight in run:
+            shared.append(model.entitled_closed(income, before, weight, total))
+            before += weight
+    return np.array(shared, np.uint64)
+
+
 def with_python(incomes: Column, offsets: Column, weights: Column) -> Column:
+    """The least work that Python's integers can do it with: a running sum, one division for each line."""
     shared = []
     column = weights.tolist()
     for income, begin, end in zip(incomes.tolist(), offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
@@ -324,7 +370,11 @@ def with_python(incomes: Column, offsets: Column, weights: Column) -> Column:
 def fan_out(rng: np.random.Generator, _: ModuleType) -> Round:
     """B3."""
     incomes, offsets, weights = ragged(rng, 40_000)
-    taken, shared = seconds(lambda: pyo3_core.shares_ragged(incomes, offsets, weights, closed=True))
+
+    def subject() -> Column:
+        return pyo3_core.shares_ragged(incomes, offsets, weights, closed=True)
+
+    taken, shared = seconds(subject)
     few = int(offsets[4_000])
     some = incomes[:4_000], offsets[:4_001], weights[:few]
     require(total_of(shared) == total_of(incomes), "the lines do not add up to the receipts")
@@ -335,10 +385,12 @@ def fan_out(rng: np.random.Generator, _: ModuleType) -> Round:
         ("polars", with_polars, (incomes, offsets, weights), 15.0),
         ("pandas (a tenth of the receipts)", with_pandas, some, 100.0),
         ("DuckDB (a tenth of the receipts)", with_duckdb, some, 90.0),
-        ("Python int (a tenth of the receipts)", with_python, some, 500.0),
+        ("Python int, the rule as specified (a tenth of the receipts)", with_model, some, 500.0),
+        ("Python int, one division a line (a tenth of the receipts)", with_python, some, 500.0),
     ):
         ratio, theirs = peer_over(taken, len(weights), lambda peer=peer, case=case: peer(*case), len(case[2]))  # type: ignore[misc]
         require(bool((theirs == shared[: len(theirs)]).all()), name)
+        taken, _ = seconds(subject)
         yield Target("B3", f"40,000 receipts, ragged: times faster than {name}", limit, at_least=True), ratio, hashed
 
 
@@ -370,6 +422,35 @@ def pools(rng: np.random.Generator, _: ModuleType) -> Round:
     yield Target("B4", what, 300.0, at_least=True), ratio, digest(got, rest)
 
 
+def add_at(index: NDArray[np.intp], amounts: NDArray[np.int64], accounts: int) -> NDArray[np.int64]:
+    nets = np.zeros(accounts, np.int64)
+    np.add.at(nets, index, amounts)
+    return nets
+
+
+def add_at_in_two(index: NDArray[np.intp], amounts: NDArray[np.int64], accounts: int) -> NDArray[np.int64]:
+    half = len(index) // 2
+    one, other = together(
+        lambda: add_at(index[:half], amounts[:half], accounts), lambda: add_at(index[half:], amounts[half:], accounts)
+    )
+    nets: NDArray[np.int64] = one + other
+    return nets
+
+
+def net_in_two(account: NDArray[np.uint32], amounts: NDArray[np.int64], accounts: int) -> Column:
+    """Two shards of lines, whose nets of 128 bits are added up."""
+    half = len(account) // 2
+    one, other = together(
+        lambda: pyo3_core.net(account[:half], amounts[:half], accounts),
+        lambda: pyo3_core.net(account[half:], amounts[half:], accounts),
+    )
+    nets: Column = one
+    nets[0] += other[0]
+    nets[1] += other[1]
+    nets[1] += nets[0] < other[0]
+    return nets
+
+
 def netting(rng: np.random.Generator, _: ModuleType) -> Round:
     """B5."""
     count, accounts = 16_000_000, 1_000_000
@@ -378,18 +459,19 @@ def netting(rng: np.random.Generator, _: ModuleType) -> Round:
         named = rng.integers(0, accounts, count) if spread == "uniform" else zipf(rng, 1.2, count, accounts) - 1
         account, index = named.astype(np.uint32), named.astype(np.intp)
 
-        def peer(index: NDArray[np.intp] = index) -> NDArray[np.int64]:
-            nets = np.zeros(accounts, np.int64)
-            np.add.at(nets, index, amounts)
-            return nets
-
-        before, nets = seconds(peer)
+        before, nets = seconds(lambda index=index: add_at(index, amounts, accounts))  # type: ignore[misc]
         taken, (low, high) = seconds(lambda account=account: pyo3_core.net(account, amounts, accounts))  # type: ignore[misc]
-        after, _again = seconds(peer)
+        after, _again = seconds(lambda index=index: add_at(index, amounts, accounts))  # type: ignore[misc]
         require(bool((low.view(np.int64) == nets).all()), "nets")
         require(bool((high.view(np.int64) == np.where(nets < 0, -1, 0)).all()), "high words")
         what = f"16 million lines netted to 1 million accounts, {spread}: times faster than numpy add.at"
         yield Target("B5", what, 1.3, at_least=True), (before + after) / 2 / taken, digest(low, high)
+
+        before, _again = seconds(lambda index=index: add_at_in_two(index, amounts, accounts))  # type: ignore[misc]
+        taken, both = seconds(lambda account=account: net_in_two(account, amounts, accounts))  # type: ignore[misc]
+        require(bool((both[0] == low).all() and (both[1] == high).all()), "two shards of nets")
+        what = f"16 million lines in two shards, {spread}, two threads: times faster than add.at in two threads"
+        yield Target("B5", what, 1.3, at_least=True), before / taken, digest(both)
 
 
 def holders(rng: np.random.Generator, count: int) -> tuple[NDArray[np.uint8], Column]:
@@ -425,6 +507,14 @@ def registers(rng: np.random.Generator, native: ModuleType) -> Round:
             what = f"root and total of {count:,} leaves in bare permutations"
             yield Target("B6", what, 1.15, lane), ratio, register.root.hex()[:12]
             require(register.audit(lanes=lane), "audit")
+        if count == 1_048_576:
+            ratio, two = against(
+                lambda count=count: together(*[lambda: native.permutations(pyo3_core.lanes()[-1], count)] * 2),  # type: ignore[misc]
+                lambda accounts=accounts, weights=weights: pyo3_core.Register(accounts, weights, threads=2),  # type: ignore[misc]
+            )
+            roots.add(two.root)
+            what = f"register of {count:,} leaves, two threads over bare permutations in two, nodes allocated and kept"
+            yield Target("B6", what, 1.15, pyo3_core.lanes()[-1]), ratio, two.root.hex()[:12]
         require(len(roots) == 1, "roots differ between lanes")
         require(register.total == total_of(weights), "total")
         if count == 131_072:
@@ -631,11 +721,22 @@ def write(measured: dict[tuple[str, str], Measured]) -> list[dict[str, Any]]:
     return lines
 
 
+def markdown(lines: list[dict[str, Any]], measured: dict[tuple[str, str], Measured]) -> str:
+    """The table of the README."""
+    table = ["| row | what | lane | target | median | worst quartile | holds |", "|---|---|---|---|---|---|---|"]
+    for line, each in zip(lines, measured.values(), strict=True):
+        sign, holds = "≥" if each.target.at_least else "≤", "yes" if line["holds"] else "**no**"
+        numbers = f"{sign} {line['target']:g} | {line['ratio']:g} | {line['worst_quartile']:g}"
+        table.append(f"| {line['row']} | {line['what']} | {line['lane']} | {numbers} | {holds} |")
+    return "\n".join(table)
+
+
 def main() -> int:
     """Measure, print one table, write ``build/bench.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="rounds of every row (default: %(default)s)")
     parser.add_argument("--rows", default=",".join(ROWS), help="which rows (default: %(default)s)")
+    parser.add_argument("--markdown", action="store_true", help="print the table as pyo3_core/README.md has it")
     options = parser.parse_args()
 
     native = yardsticks()
@@ -658,6 +759,9 @@ def main() -> int:
         measured[once.target.what, once.target.lane] = once
 
     lines = write(measured)
+    if options.markdown:
+        print("\n" + markdown(lines, measured))
+        return 0
     print(f"\n{'row':4}{'median':>10}{'worst q.':>10}{'target':>10}  {'holds':6}{'lane':8}what")
     for line, each in zip(lines, measured.values(), strict=True):
         sign = "≥" if each.target.at_least else "≤"

@@ -9,6 +9,7 @@ use pyo3::types::PyBytes;
 create_exception!(pyo3_core, CoreError, PyValueError, "What the world may do and the core does not answer.");
 create_exception!(pyo3_core, AmountIsNegative, CoreError, "A number is below zero.");
 create_exception!(pyo3_core, AmountTooLarge, CoreError, "A number does not fit in the bits it has.");
+create_exception!(pyo3_core, NullsInColumn, CoreError, "An Arrow array has nulls.");
 create_exception!(pyo3_core, TotalIsZero, CoreError, "The weights add up to zero.");
 create_exception!(pyo3_core, WeightAboveTotal, CoreError, "A slice ends behind the total it is a slice of.");
 create_exception!(pyo3_core, SumOverflow, CoreError, "Two weights add up to more than 128 bits.");
@@ -28,6 +29,7 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("CoreError", py.get_type::<CoreError>())?;
     module.add("AmountIsNegative", py.get_type::<AmountIsNegative>())?;
     module.add("AmountTooLarge", py.get_type::<AmountTooLarge>())?;
+    module.add("NullsInColumn", py.get_type::<NullsInColumn>())?;
     module.add("TotalIsZero", py.get_type::<TotalIsZero>())?;
     module.add("WeightAboveTotal", py.get_type::<WeightAboveTotal>())?;
     module.add("SumOverflow", py.get_type::<SumOverflow>())?;

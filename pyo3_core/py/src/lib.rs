@@ -4,6 +4,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
 mod arguments;
+mod arrow;
 mod columns;
 mod errors;
 mod register;
@@ -76,6 +77,7 @@ fn verify(
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     errors::add_to(module)?;
+    module.add_class::<arrow::Column>()?;
     module.add_function(wrap_pyfunction!(entitled_open, module)?)?;
     module.add_function(wrap_pyfunction!(entitled_closed, module)?)?;
     module.add_function(wrap_pyfunction!(allocate, module)?)?;

@@ -8,12 +8,13 @@ use std::sync::{Mutex, PoisonError};
 use gongsheng_core::openzeppelin::{self, StandardTree as Standard};
 use gongsheng_core::stored::{Layout, Stream};
 use gongsheng_core::{Account, Error, Lanes, Part, Plan, Tree, node_words, shares};
+use numpy::ndarray::{Ix1, Ix2};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::arguments::{Accounts, Narrow, Weights, Wide, empty};
+use crate::arguments::{Accounts, Chunks, Narrow, Values, Weights, Wide, empty};
 use crate::errors::raise;
 use crate::{fixed, stage};
 
@@ -388,12 +389,17 @@ impl RegisterWriter {
         Ok(Self { path, writing: Mutex::new(Some(Writing { file, stream, layout })) })
     }
 
-    fn append(&self, py: Python<'_>, accounts: Accounts<'_>, weights: Weights<'_>) -> PyResult<()> {
-        let accounts = rows(&accounts)?.map_err(|error| raise(py, error))?;
-        let weights = weights.as_slice()?;
+    fn append(&self, py: Python<'_>, accounts: Chunks<'_, u8, Ix2>, weights: Chunks<'_, u64, Ix1>) -> PyResult<()> {
+        let (expected, actual) = (accounts.rows() as u64, weights.rows() as u64);
+        if expected != actual {
+            return Err(raise(py, Error::LengthMismatch { what: "weights", expected, actual }));
+        }
+        let owners = accounts.0.iter().map(|chunk| rows(chunk)?.map_err(|error| raise(py, error)));
+        let owners = owners.collect::<PyResult<Vec<_>>>()?;
+        let weights = weights.0.iter().map(Values::as_slice).collect::<PyResult<Vec<_>>>()?;
         let appended = py.detach(|| {
             let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            writing.as_mut().map(|writing| writing.append(accounts, weights))
+            writing.as_mut().map(|writing| pieces(&owners, &weights).try_for_each(|(a, w)| writing.append(a, w)))
         });
         appended.ok_or_else(finished)?.map_err(|error| stopped(py, error))
     }
@@ -406,6 +412,22 @@ impl RegisterWriter {
         done.ok_or_else(finished)?.map_err(|error| stopped(py, error))?;
         Register::map(py, &self.path)
     }
+}
+
+/// The rows of two columns of one length, whose chunks may end at different rows, in pieces that are whole in both.
+fn pieces<'a>(owners: &[&'a [Account]], weights: &[&'a [u64]]) -> impl Iterator<Item = (&'a [Account], &'a [u64])> {
+    let (mut owners, mut weights) = (owners.iter(), weights.iter());
+    let (mut owner, mut weight): (&[Account], &[u64]) = (&[], &[]);
+    std::iter::from_fn(move || {
+        while owner.is_empty() {
+            owner = owners.next()?;
+        }
+        while weight.is_empty() {
+            weight = weights.next()?;
+        }
+        let rows = owner.len().min(weight.len());
+        Some((owner.split_off(..rows)?, weight.split_off(..rows)?))
+    })
 }
 
 fn finished() -> PyErr {

@@ -7,9 +7,14 @@ it.
 Widths. A single number is a Python integer of up to 128 bits, a column is a one-dimensional, C-contiguous NumPy array
 of ``uint64``, and an income or amount that is shared over a column has up to 64 bits. Columns are read where they
 are, without a copy and without the interpreter lock: do not change them in another thread meanwhile. A column of names
-is ``uint32``, of signed amounts ``int64``, of ranks ``uint8``. An Arrow array without nulls is such a column without a
-copy: ``array.to_numpy()``, and ``np.frombuffer(array.buffers()[1], np.uint8).reshape(-1, 20)`` for accounts kept as
-fixed-size binary.
+is ``uint32``, of signed amounts ``int64``, of ranks ``uint8``; accounts are a table of ``uint8`` with 20 in a row.
+
+Arrow. Whatever offers the Arrow PyCapsule interface (pyarrow, polars, DuckDB, …) is taken in place of a NumPy array,
+also without a copy: an array or a slice of one of the same type, for accounts fixed-size binary or lists of 20 bytes.
+Nulls are refused. A column in chunks must be one chunk, but for the weights of ``shares`` and what
+``RegisterWriter.append`` takes. ``Column`` hands results to Arrow.
+
+Outputs. An ``out`` is written to and returned. It never lies over an input; after a refusal it means nothing.
 
 Speed. Hashes are computed eight, four or one at a time, whatever the processor has (``lanes``), sharing does not
 divide, and ``threads`` says how many threads work on one call. No result depends on either.
@@ -23,7 +28,7 @@ The rules (S, R, A, L) and their numbers are those of ``tests/model.py``.
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Final, Literal, final
+from typing import Any, Final, Literal, Protocol, TypeAlias, final, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +36,14 @@ from numpy.typing import NDArray
 __all__ = [
     "AmountIsNegative",
     "AmountTooLarge",
+    "Column",
     "CoreError",
     "IncomeFell",
     "LegsNotWhole",
     "LengthMismatch",
     "NoSuchLeaf",
     "NotARegister",
+    "NullsInColumn",
     "OutOfRange",
     "PledgedAboveWhole",
     "ProofRefused",
@@ -64,6 +71,37 @@ __all__ = [
 ]
 
 __version__: Final[str]
+
+@type_check_only
+class ArrowArray(Protocol):
+    """An array of Arrow, whosever it is."""
+
+    def __arrow_c_array__(self, requested_schema: Any = None, /) -> tuple[Any, Any]: ...
+
+@type_check_only
+class ArrowStream(Protocol):
+    """A column of Arrow in chunks, whosever it is."""
+
+    def __arrow_c_stream__(self, requested_schema: Any = None, /) -> Any: ...
+
+_Arrow: TypeAlias = ArrowArray | ArrowStream
+
+@final
+class Column:
+    """A column of ``uint64``, or a table of accounts, for Arrow to take without a copy: ``pa.array(Column(shares))``.
+
+    Nobody can write to the array from then on.
+    """
+
+    def __new__(cls, array: NDArray[np.uint64] | NDArray[np.uint8]) -> Column: ...
+    def __len__(self) -> int:
+        """The number of rows."""
+
+    def __arrow_c_schema__(self) -> object:
+        """``uint64``, or fixed-size binary of 20 bytes."""
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        """The schema and the array. Another type that is asked for is for the caller to cast to."""
 
 class CoreError(ValueError):
     """What the world may do and the core does not answer. The message names the wrong values."""
@@ -111,6 +149,11 @@ class LengthMismatch(CoreError):
 
 class NotARegister(CoreError):
     """A file does not begin like one of a register, or was not finished."""
+
+class NullsInColumn(CoreError):
+    """An Arrow array has ``count`` nulls."""
+
+    count: int
 
 class LegsNotWhole(CoreError):
     """The legs of an agreement add up to ``total_bps``, not to 10,000 basis points."""
@@ -175,7 +218,7 @@ def entitled_closed(income: int, before: int, weight: int, total: int) -> int:
 
 def shares(
     income: int,
-    weights: NDArray[np.uint64],
+    weights: NDArray[np.uint64] | _Arrow,
     *,
     closed: bool,
     total: int | None = None,
@@ -190,15 +233,20 @@ def shares(
     agreement among its legs.
 
     With ``total``, the weights are not added up first. With ``total`` and ``before``, they are one shard of a longer
-    column, whose first slice begins at ``before``: the shards' results, one after the other, are the column's. The
-    result is written into ``out``, if it is given, and returned; after a refusal ``out`` means nothing.
+    column, whose first slice begins at ``before``: the shards' results, one after the other, are the column's. Weights
+    in chunks are shards that follow each other; one thread shares them.
 
     Raises ``TotalIsZero``, ``WeightAboveTotal`` (the slices end above ``total``), ``LengthMismatch`` (``out``),
     ``AmountIsNegative``, ``AmountTooLarge`` (``income`` has more than 64 bits, ``total`` or ``before`` more than 128).
     """
 
 def shares_ragged(
-    incomes: NDArray[np.uint64], offsets: NDArray[np.uint64], weights: NDArray[np.uint64], *, closed: bool
+    incomes: NDArray[np.uint64] | _Arrow,
+    offsets: NDArray[np.uint64] | _Arrow,
+    weights: NDArray[np.uint64] | _Arrow,
+    *,
+    closed: bool,
+    out: NDArray[np.uint64] | None = None,
 ) -> NDArray[np.uint64]:
     """S1 or S2 for many receipts, each with holders of its own.
 
@@ -209,7 +257,11 @@ def shares_ragged(
     """
 
 def split_receipts(
-    amounts: NDArray[np.uint64], agreement: NDArray[np.uint32], legs: Sequence[Sequence[int]]
+    amounts: NDArray[np.uint64] | _Arrow,
+    agreement: NDArray[np.uint32] | _Arrow,
+    legs: Sequence[Sequence[int]],
+    *,
+    out: NDArray[np.uint64] | None = None,
 ) -> NDArray[np.uint64]:
     """S2 and S3 for many receipts: split each of ``amounts`` among the legs of its agreement.
 
@@ -220,11 +272,13 @@ def split_receipts(
     """
 
 def waterfall(
-    available: NDArray[np.uint64],
-    offsets: NDArray[np.uint64],
-    rank: NDArray[np.uint8],
-    due: NDArray[np.uint64],
-    cap: NDArray[np.uint64],
+    available: NDArray[np.uint64] | _Arrow,
+    offsets: NDArray[np.uint64] | _Arrow,
+    rank: NDArray[np.uint8] | _Arrow,
+    due: NDArray[np.uint64] | _Arrow,
+    cap: NDArray[np.uint64] | _Arrow,
+    *,
+    out: tuple[NDArray[np.uint64], NDArray[np.uint64]] | None = None,
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """L10: serve the pledges of many pools, rank by rank, and return ``(taken, rest)``.
 
@@ -237,7 +291,13 @@ def waterfall(
     Raises ``LengthMismatch``, ``OutOfRange`` (an offset or a rank).
     """
 
-def net(account: NDArray[np.uint32], amounts: NDArray[np.int64], accounts: int) -> NDArray[np.uint64]:
+def net(
+    account: NDArray[np.uint32] | _Arrow,
+    amounts: NDArray[np.int64] | _Arrow,
+    accounts: int,
+    *,
+    out: NDArray[np.uint64] | None = None,
+) -> NDArray[np.uint64]:
     """S7: add up the signed ``amounts`` of book lines by ``account``, each below ``accounts``.
 
     The result has shape ``(2, accounts)``: the low words of the nets, then the high words; together they are 128 bits,
@@ -246,7 +306,7 @@ def net(account: NDArray[np.uint32], amounts: NDArray[np.int64], accounts: int) 
     Raises ``LengthMismatch``, ``OutOfRange``.
     """
 
-def allocate(amount: int, weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def allocate(amount: int, weights: NDArray[np.uint64] | _Arrow) -> NDArray[np.uint64]:
     """A1: divide ``amount`` by largest remainder.
 
     Everyone gets their part rounded down, then the odd units go, one each, to the largest remainders, and among equal
@@ -275,7 +335,12 @@ class Register:
     """
 
     def __new__(
-        cls, accounts: NDArray[np.uint8], weights: NDArray[np.uint64], *, threads: int = 1, lanes: str | None = None
+        cls,
+        accounts: NDArray[np.uint8] | _Arrow,
+        weights: NDArray[np.uint64] | _Arrow,
+        *,
+        threads: int = 1,
+        lanes: str | None = None,
     ) -> Register:
         """Build the register of ``accounts``, a C-contiguous table of shape ``(n, 20)``, and ``n`` weights, in their
         order.
@@ -337,14 +402,17 @@ class Register:
         Raises ``NoSuchLeaf``, ``AmountIsNegative``, ``AmountTooLarge``.
         """
 
-    def proofs(self, indices: NDArray[np.uint64]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+    def proofs(self, indices: NDArray[np.uint64] | _Arrow) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
         """The proofs of many leaves, one after the other, and where each begins; the end of the last is there as well.
 
         Raises ``NoSuchLeaf``.
         """
 
     def replaced(
-        self, indices: NDArray[np.uint64], accounts: NDArray[np.uint8], weights: NDArray[np.uint64]
+        self,
+        indices: NDArray[np.uint64] | _Arrow,
+        accounts: NDArray[np.uint8] | _Arrow,
+        weights: NDArray[np.uint64] | _Arrow,
     ) -> Register:
         """A register with other leaves at ``indices``; of equal indices the last counts. Only the nodes above them are
         hashed, the others are copied. This register stays as it is.
@@ -393,8 +461,8 @@ class RegisterWriter:
         Raises ``TotalIsZero`` (of no leaves), ``NoSuchLeaf`` (of more than any memory holds), ``OSError``.
         """
 
-    def append(self, accounts: NDArray[np.uint8], weights: NDArray[np.uint64]) -> None:
-        """Take the next leaves.
+    def append(self, accounts: NDArray[np.uint8] | _Arrow, weights: NDArray[np.uint64] | _Arrow) -> None:
+        """Take the next leaves. Chunks of both columns may end at different rows.
 
         Raises ``LengthMismatch`` (also of more leaves than were announced), ``ZeroAccount``, ``OSError``, and
         ``ValueError`` once finished.
@@ -413,8 +481,8 @@ class Shard:
     def __new__(
         cls,
         start: int,
-        accounts: NDArray[np.uint8],
-        weights: NDArray[np.uint64],
+        accounts: NDArray[np.uint8] | _Arrow,
+        weights: NDArray[np.uint64] | _Arrow,
         *,
         threads: int = 1,
         lanes: str | None = None,
@@ -441,7 +509,7 @@ class StandardTree:
     """The ``standard-v1`` tree of ``@openzeppelin/merkle-tree``, of ``["address", "uint256"]`` values."""
 
     def __new__(
-        cls, accounts: NDArray[np.uint8], weights: NDArray[np.uint64], *, lanes: str | None = None
+        cls, accounts: NDArray[np.uint8] | _Arrow, weights: NDArray[np.uint64] | _Arrow, *, lanes: str | None = None
     ) -> StandardTree:
         """Build the tree of ``accounts``, shape ``(n, 20)``, and ``n`` weights.
 
