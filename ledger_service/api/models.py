@@ -11,7 +11,7 @@ from ledger_service.domain.agreements import LegKind, catalogue
 from ledger_service.domain.bilingual import Words
 from ledger_service.domain.books import CNY, Block, Identity, Record
 from ledger_service.domain.identifiers import Address, text_of
-from ledger_service.domain.units import Bps, Period, tonnes_text, yuan_text
+from ledger_service.domain.units import Bps, tonnes_text, yuan_text
 from ledger_service.facts import Pledge, Redemption, Round
 from ledger_service.reports.income import LineIncome, PotIncome
 from ledger_service.reports.statement import Earning, HolderStatement
