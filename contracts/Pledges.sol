@@ -210,8 +210,9 @@ contract Pledges is IPledges, PauseClock, EIP712 {
     {
         require(msg.sender == revenue, NotRevenue(msg.sender));
         bytes32[] storage liens = _liens[holder][agreement][leg];
-        payments = new Payment[](liens.length);
         uint256 claimed = entitled - before;
+        if (liens.length == 0) return payments;
+        payments = new Payment[](liens.length);
         // What this and the later liens are offered. The difference of two running figures: claiming in small steps gains
         // nothing (SPEC L1). An amount stays zero where the lien takes nothing of this claim at all.
         uint256 below = 0;

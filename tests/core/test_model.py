@@ -202,6 +202,25 @@ def test_junior_lien_takes_what_the_senior_one_is_not_due() -> None:
     assert model.divert(0, 100, [(6_000, 10, 10), (4_000, 100, 100)]) == ([10, 40], 50)
 
 
+def test_junior_lien_gets_nothing_while_a_senior_one_is_in_arrears() -> None:
+    """The senior is offered 10 and owed 50; the junior is offered 40 and owed 30."""
+    assert model.divert(0, 100, [(1_000, 50, 0), (4_000, 30, 30)]) == ([10, 30], 60)
+    assert model.divert(0, 100, [(1_000, 50, 20), (4_000, 30, 30)]) == ([20, 30], 50)
+    assert model.divert(0, 100, [(1_000, 50, 50), (4_000, 30, 30)]) == ([50, 0], 50)
+
+
+@given(
+    claimed=st.integers(0, 10**6),
+    liens=st.lists(st.tuples(st.integers(0, 1_250), st.integers(0, 10**6), st.integers(0, 10**6)), max_size=8),
+)
+def test_whoever_is_served_has_no_senior_in_arrears(claimed: int, liens: list[tuple[int, int, int]]) -> None:
+    taken, rest = model.divert(0, claimed, liens)
+    assert sum(taken) + rest == claimed
+    for rank, amount in enumerate(taken):
+        in_arrears = [min(due, arrears) > got for (_, due, arrears), got in zip(liens, taken, strict=True)]
+        assert amount == 0 or not any(in_arrears[:rank])
+
+
 @given(
     cuts=st.lists(st.integers(0, 10**12), min_size=2, max_size=12).map(sorted),
     bps=st.integers(0, 10_000),

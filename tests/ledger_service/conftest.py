@@ -300,7 +300,7 @@ class County:
             principal=principal,
             annualRateBps=435,
             schedule=(Instalment(now, principal // 2), Instalment(now + 300 * DAY, principal - principal // 2)),
-            conditions=Conditions(now + DAY, 10 * DAY, 30 * DAY, 218, principal // 20, 2 * principal, 8_000),
+            conditions=Conditions(now + DAY, 10 * DAY, 30 * DAY, 0, principal // 20, 2 * principal, 8_000),
             certificate=bytes(32),
             nonce=1,
             deadline=now + DAY,
