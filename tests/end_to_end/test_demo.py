@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import signal
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ needs_inventory = pytest.mark.skipif(
 def _statement(folder: Path) -> list[dict[str, str]]:
     with (folder / "bank" / "statement.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def _tonnes(serials: Path) -> list[Decimal]:
+    """Of the batch, then of each interval of its serials."""
+    with serials.open(encoding="utf-8-sig", newline="") as file:
+        return [Decimal(row["吨二氧化碳当量 · tCO2e"]) for row in csv.DictReader(file)]
 
 
 def _paid(output: str) -> list[str]:
@@ -76,6 +83,9 @@ def test_demo_agrees_in_every_figure_and_does_the_same_again_after_it_was_killed
     payments = [row for row in statement if row["direction"] == "out"]
     assert len({row["counterparty"] for row in payments}) >= 200
     assert "60 % was asked for" in first.stdout
+    assert "certificate 1 traces back to the raw data" in " ".join(first.stdout.split())
+    whole, *parts = _tonnes(folder / "serials.csv")
+    assert whole == sum(parts) > 0
 
 
 def test_two_demos_do_not_work_in_one_folder(gongsheng: Run, started, tmp_path: Path) -> None:
