@@ -64,8 +64,8 @@ contract CnyVoucher is ICnyVoucher, ERC20, Governed, EIP712 {
         require(amount != 0, AmountZero());
         _useReference(bankReference);
         _mint(to, amount);
-        // A wider supply could not be told apart by the 128-bit totals of `Revenue`.
-        require(totalSupply() <= type(uint88).max, AmountTooLarge(totalSupply(), type(uint88).max));
+        // 184 quadrillion yuan: `Revenue` keeps what was paid in 64 bits, and so do books.
+        require(totalSupply() <= type(uint64).max, AmountTooLarge(totalSupply(), type(uint64).max));
     }
 
     function _useReference(bytes32 bankReference) private {

@@ -16,6 +16,7 @@ import {Shares} from "./libraries/Shares.sol";
 /// @notice See {IRevenue}.
 contract Revenue is IRevenue, Governed {
     uint256 private constant BPS = 10_000;
+    uint256 private constant MONTHS_PER_SLOT = 4;
     /// @dev Legs of one version.
     uint256 private constant MAXIMUM_LEGS = 16;
     /// @dev Tiers that are published together.
@@ -77,6 +78,11 @@ contract Revenue is IRevenue, Governed {
         bool isClosed;
     }
 
+    /// @dev What a leaf was paid in months that follow each other: 64 bits for each, the first in the lowest.
+    struct PaidMonths {
+        uint256 packed;
+    }
+
     /// @dev What a line is owed so far, and by which of the two rules its holders share it.
     struct Owed {
         uint256 income;
@@ -102,7 +108,8 @@ contract Revenue is IRevenue, Governed {
     mapping(bytes32 agreement => mapping(uint16 version => mapping(Period => Income))) private _income;
     mapping(bytes32 agreement => mapping(Period => bool)) private _isClosed;
     /// @dev Invariant: never falls; the sum over all leaves <= the line's income, and equal to it once closed and all claimed.
-    mapping(bytes32 line => mapping(uint256 index => uint256)) private _paid;
+    /// Four months of a leaf share a slot, so that a year of one holder writes three; no income is wider than 64 bits.
+    mapping(bytes32 agreement => mapping(uint256 place => mapping(uint256 index => PaidMonths))) private _paid;
     mapping(address account => uint256) private _setAside;
 
     constructor(address authority, ICnyVoucher voucher_, IMonitoringOracle oracle_, IPledges pledges_, IFunds funds_)
@@ -291,8 +298,7 @@ contract Revenue is IRevenue, Governed {
 
     /// @dev Shares `amount` that is, or is about to be, among this contract's vouchers.
     function _receive(bytes32 agreement, Period period, uint256 amount, bytes32 receipt) private {
-        // The voucher refuses a supply of 2^88, so no income is ever as wide as this.
-        require(amount <= type(uint128).max, AmountTooLarge(amount, type(uint128).max));
+        require(amount <= type(uint64).max, AmountTooLarge(amount, type(uint64).max));
         Head memory head = _heads[agreement];
         uint16 version = _versionAt(agreement, head, block.timestamp);
         require(!(head.firstPeriod > period), PeriodTooEarly(agreement, period, head.firstPeriod));
@@ -322,6 +328,8 @@ contract Revenue is IRevenue, Governed {
             ClosedAlready(agreement, period)
         );
         uint256 received = income.received + amount;
+        // Not even of vouchers that were redeemed and minted again may a line be owed more than `_paid` can hold.
+        require(received <= type(uint64).max, AmountTooLarge(received, type(uint64).max));
         income.received = uint240(received);
         emit IncomeReceived(agreement, period, receipt, version, amount, received, msg.sender);
     }
@@ -366,7 +374,8 @@ contract Revenue is IRevenue, Governed {
                 bytes32 id = keccak256(abi.encode(line));
                 uint256 owed =
                     _owed(_legs[parent][line.version][line.leg], _income[parent][line.version][period]).income;
-                require(_paid[id][0] == owed, NotForwarded(id, owed, _paid[id][0]));
+                uint256 paid = _paidOf(parent, line.version, line.leg, period, 0);
+                require(paid == owed, NotForwarded(id, owed, paid));
             }
         }
     }
@@ -446,11 +455,10 @@ contract Revenue is IRevenue, Governed {
         returns (uint256 amount, uint256 diverted, IPledges.Payment[] memory payments)
     {
         uint256 entitled = _entitled(line, owed, leaf, proof);
-        uint256 already = _paid[id][leaf.index];
+        uint256 already = _raisePaid(line, leaf.index, entitled);
         if (entitled <= already) return (0, 0, payments);
 
         amount = entitled - already;
-        _paid[id][leaf.index] = entitled;
         (payments, diverted) = _divert(line, leaf.account, already, entitled);
         emit Claimed(id, leaf.account, leaf.index, amount, diverted, entitled);
     }
@@ -473,11 +481,10 @@ contract Revenue is IRevenue, Governed {
         LegShare memory share = _share(line);
         require(share.kind != LegKind.Register, WrongLegKind(share.kind, LegKind.Account));
         uint256 entitled = _owed(share, _income[line.agreement][line.version][line.period]).income;
-        uint256 already = _paid[id][0];
+        uint256 already = _raisePaid(line, 0, entitled);
         if (entitled <= already) return 0;
 
         amount = entitled - already;
-        _paid[id][0] = entitled;
         if (share.kind == LegKind.Account) {
             (IPledges.Payment[] memory payments, uint256 diverted) = _divert(line, share.account, already, entitled);
             emit Collected(id, share.account, amount, diverted, entitled);
@@ -535,6 +542,40 @@ contract Revenue is IRevenue, Governed {
         }
         _setAside[to] += amount;
         emit SetAside(to, amount, _setAside[to]);
+    }
+
+    /* PAID */
+
+    /// @dev Raises what a leaf of a line was paid to `entitled`, if it was paid less.
+    /// @return already What it was paid before.
+    function _raisePaid(Line calldata line, uint256 index, uint256 entitled) private returns (uint256 already) {
+        (PaidMonths storage months, uint256 shift) =
+            _monthsOf(line.agreement, line.version, line.leg, line.period, index);
+        uint256 packed = months.packed;
+        already = uint64(packed >> shift);
+        // No month reaches into the next: `entitled` is at most an income, which has 64 bits.
+        if (entitled > already) months.packed = packed + (entitled - already << shift);
+    }
+
+    function _paidOf(bytes32 agreement, uint16 version, uint8 leg, Period period, uint256 index)
+        private
+        view
+        returns (uint256)
+    {
+        (PaidMonths storage months, uint256 shift) = _monthsOf(agreement, version, leg, period, index);
+        return uint64(months.packed >> shift);
+    }
+
+    /// @return The months that share a slot with `period`.
+    /// @return How far up in it `period` stands.
+    function _monthsOf(bytes32 agreement, uint16 version, uint8 leg, Period period, uint256 index)
+        private
+        view
+        returns (PaidMonths storage, uint256)
+    {
+        uint256 month = Period.unwrap(period);
+        uint256 place = uint256(version) << 40 | uint256(leg) << 32 | month / MONTHS_PER_SLOT;
+        return (_paid[agreement][place][index], 64 * (month % MONTHS_PER_SLOT));
     }
 
     /* ENTITLEMENT */
@@ -635,11 +676,6 @@ contract Revenue is IRevenue, Governed {
     }
 
     /// @inheritdoc IRevenue
-    function childOf(bytes32 agreement, uint8 leg) external view returns (bytes32) {
-        return _sources[agreement][leg].child;
-    }
-
-    /// @inheritdoc IRevenue
     function firstPeriodOf(bytes32 agreement) external view returns (Period) {
         return _heads[agreement].firstPeriod;
     }
@@ -675,8 +711,8 @@ contract Revenue is IRevenue, Governed {
     }
 
     /// @inheritdoc IRevenue
-    function paidOf(bytes32 line, uint256 index) external view returns (uint256) {
-        return _paid[line][index];
+    function paidOf(Line calldata line, uint256 index) external view returns (uint256) {
+        return _paidOf(line.agreement, line.version, line.leg, line.period, index);
     }
 
     /// @inheritdoc IRevenue

@@ -361,7 +361,7 @@ def claim_all(stage: Stage, lines: Lines) -> int:
             send_claims(stage.chain, batch, relayer)
         paid += len(indices)
     revenue, city = stage.chain.contract("Revenue").functions, line_tuple(lines.city)
-    collected = stage.chain.call(revenue.paidOf(stage.chain.call(revenue.lineId(city)), 0))
+    collected = stage.chain.call(revenue.paidOf(city, 0))
     if stage.chain.call(revenue.lineIncome(city)) > collected:
         stage.chain.send(revenue.collect(city), relayer)
     return paid

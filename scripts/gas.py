@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -74,6 +74,8 @@ class Figure:
     operation: str
     gas: int
     target: int | None
+    is_exact: bool = True
+    """Whether every run gives the same figure: signatures by keys of their own differ in their zero bytes."""
 
     @property
     def holds(self) -> bool:
@@ -104,8 +106,8 @@ class Bench:
         advance(self.chain, BLOCK_SECONDS)
         return int(self.chain.send(call, sender or self.relayer)["gasUsed"])
 
-    def record(self, operation: str, gas: int, target: int | None = None) -> None:
-        self.figures.append(Figure(operation, gas, target))
+    def record(self, operation: str, gas: int, target: int | None = None, *, is_exact: bool = True) -> None:
+        self.figures.append(Figure(operation, gas, target, is_exact))
 
     def round(self, period: Period) -> bytes:
         """A final carbon round of one month, with the big register."""
@@ -223,7 +225,7 @@ def measure(bench: Bench, tell: Callable[[str], None]) -> None:
     rounds = [bench.round(period) for period in periods]
     measuring.finalise(bench.chain, rounds, bench.relayer)
     issued = [bench.send(credits.issue(bytes32_of(CARBON_PROJECT), round_id)) for round_id in rounds]
-    bench.record("verify a quorum of 3 signatures, with its storage", bench.quorum_gas)
+    bench.record("verify a quorum of 3 signatures, with its storage", bench.quorum_gas, is_exact=False)
     bench.record("issue a batch with its register", issued[-1])
 
     tell("入账与领取 · income and claims")
@@ -262,7 +264,7 @@ def measure(bench: Bench, tell: Callable[[str], None]) -> None:
         bench.income(CARBON_AGREEMENT, each)
     bench.record(
         "collect 12 periods of one holder, in one transaction, first",
-        bench.claim_periods(periods[1:], 765_432),
+        bench.claim_periods(periods[:12], 765_432),
         650_000,
     )
     separate = sum(bench.claim(each, 654_321) for each in periods[1:])
@@ -270,7 +272,7 @@ def measure(bench: Bench, tell: Callable[[str], None]) -> None:
     for each in periods[1:]:
         bench.income(CARBON_AGREEMENT, each)
     bench.record(
-        "collect 12 periods of one holder, in one transaction, repeated", bench.claim_periods(periods[1:], 765_432)
+        "collect 12 periods of one holder, in one transaction, repeated", bench.claim_periods(periods[:12], 765_432)
     )
     for accounts, peer in ((3, 80_089), (10, 155_568)):
         gas = bench.collect_many(accounts, period)
@@ -293,7 +295,10 @@ def main() -> int:
     console = Console(stderr=True)
     with open_bench() as bench:
         measure(bench, lambda text: console.print(f"· {text}"))
-    rows = [asdict(figure) | {"holds": figure.holds} for figure in bench.figures]
+    rows = [
+        {"operation": figure.operation, "gas": figure.gas, "target": figure.target, "holds": figure.holds}
+        for figure in bench.figures
+    ]
     table = Table("操作 · operation", "gas", "目标 · target", "达标 · holds")
     for figure in bench.figures:
         target = "" if figure.target is None else f"{figure.target:,}"
@@ -302,7 +307,7 @@ def main() -> int:
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
 
-    snapshot = {figure.operation: figure.gas for figure in bench.figures}
+    snapshot = {figure.operation: figure.gas for figure in bench.figures if figure.is_exact}
     if arguments.update:
         SNAPSHOT.write_text(json.dumps(snapshot, indent=1) + "\n", "utf-8")
         contracts_page.write()

@@ -267,9 +267,6 @@ interface IRevenue {
     /// @return payoutBps The share of a bill that it pays; 0 if it pays by amount.
     function fundOf(bytes32 agreement, uint8 leg) external view returns (bytes32 purpose, uint16 payoutBps);
 
-    /// @return The agreement whose income the leg is; zero if it is no `Agreement` leg.
-    function childOf(bytes32 agreement, uint8 leg) external view returns (bytes32);
-
     /// @return The first period for which `agreement` takes income; 0 unless it has a child that was older.
     function firstPeriodOf(bytes32 agreement) external view returns (Period);
 
@@ -294,8 +291,8 @@ interface IRevenue {
     /// @return What `leaf` of `line` is owed in all so far, paid or not.
     function entitledOf(Line calldata line, Leaf calldata leaf, bytes calldata proof) external view returns (uint256);
 
-    /// @return What leaf `index` of the line `line` has received. A line that is no register uses index 0.
-    function paidOf(bytes32 line, uint256 index) external view returns (uint256);
+    /// @return What leaf `index` of `line` has received. A line that is no register uses index 0.
+    function paidOf(Line calldata line, uint256 index) external view returns (uint256);
 
     /// @return What is kept for `account` because it could not be paid.
     function setAsideOf(address account) external view returns (uint256);

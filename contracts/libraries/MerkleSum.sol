@@ -50,28 +50,26 @@ library MerkleSum {
             for { let width := count } gt(width, 1) { width := shr(1, add(width, 1)) } {
                 let isRight := and(index, 1)
                 if or(isRight, lt(add(index, 1), width)) {
-                    let sibling := calldataload(step)
                     let siblingSum := shr(128, calldataload(add(step, 32)))
-                    step := add(step, STEP)
-                    // 0x01 ‖ left ‖ leftSum ‖ right ‖ rightSum; each word overwrites the padding of the one before.
+                    // 0x01 ‖ left ‖ leftSum ‖ right ‖ rightSum; a sum's word reaches beyond its 16 bytes, and is written before
+                    // what stands there or is not hashed.
                     switch isRight
                     case 0 {
                         mstore(add(buffer, 1), node)
                         mstore(add(buffer, 33), shl(128, total))
-                        mstore(add(buffer, 49), sibling)
-                        mstore(add(buffer, 81), shl(128, siblingSum))
+                        calldatacopy(add(buffer, 49), step, STEP)
                     }
                     default {
-                        mstore(add(buffer, 1), sibling)
-                        mstore(add(buffer, 33), shl(128, siblingSum))
+                        calldatacopy(add(buffer, 1), step, STEP)
                         mstore(add(buffer, 49), node)
                         mstore(add(buffer, 81), shl(128, total))
                         before := add(before, siblingSum)
                     }
+                    step := add(step, STEP)
                     node := keccak256(buffer, 97)
                     // Neither addend exceeds 128 bits until the first overflow, which is kept to be reported.
                     total := add(total, siblingSum)
-                    if iszero(overflow) { if shr(128, total) { overflow := total } }
+                    if shr(128, total) { if iszero(overflow) { overflow := total } }
                 }
                 index := shr(1, index)
             }

@@ -8,7 +8,7 @@ from web3.contract.contract import ContractFunction
 
 from ledger_service.chain.client import Chain
 from ledger_service.chain.events import ChainMoved, block_at, reaching
-from ledger_service.chain.lines import line_id, line_tuple
+from ledger_service.chain.lines import line_tuple
 from ledger_service.domain.agreements import Fund, Line, Pot
 from ledger_service.domain.books import Block
 from ledger_service.domain.credits import BalanceSheet
@@ -77,7 +77,7 @@ class Snapshot:
 
     def paid(self, leaves: Sequence[tuple[Line, int]]) -> list[int]:
         """What each leaf (line and index) has received, in fen."""
-        return self._ask_all(self._of("Revenue").paidOf(line_id(line), index) for line, index in leaves)
+        return self._ask_all(self._of("Revenue").paidOf(line_tuple(line), index) for line, index in leaves)
 
     def funds(self, funds: Sequence[Fund]) -> list[int]:
         """What each fund holds, in fen."""

@@ -12,7 +12,7 @@ from world import (
     JANUARY,
     NOTHING,
     ONE_PRODUCT,
-    U88,
+    U64,
     ZERO,
     Leg,
     Line,
@@ -72,7 +72,7 @@ def test_filling_fails_for_everybody_but_revenue(funds, treasurer):
 def test_anyone_brings_the_share_of_a_fund_into_it(filled, revenue, funds, voucher):
     assert filled.return_value == 200
     assert funds.balanceOf(CARBON_POOL, 0) == voucher.balanceOf(funds) == 200
-    assert revenue.paidOf(revenue.lineId(FUND_LINE), 0) == 200
+    assert revenue.paidOf(FUND_LINE, 0) == 200
     line = revenue.lineId(FUND_LINE)
     announced(filled, "Collected", line=line, account=funds, amount=200, diverted=0, paid=200)
     announced(filled, "FundFilled", agreement=CARBON_POOL, leg=0, amount=200, balance=200)
@@ -319,8 +319,8 @@ def test_a_patient_gets_a_fifth_of_the_bill(clinic, propose, funds, voucher, tre
 
 
 def test_the_largest_fund_is_spent_to_the_last_fen(county, revenue, funds, propose, treasurer, clinic, cooperative):
-    county.receive(MEDICAL, JANUARY, U88 - 10_000)
+    county.receive(MEDICAL, JANUARY, U64 - 10_000)
     revenue.collect(Line(MEDICAL, 1, JANUARY, 0), {"from": treasurer})
-    proposal = Proposal(MEDICAL, 0, SUBSIDY, str(cooperative), U88, 5 * U88)
+    proposal = Proposal(MEDICAL, 0, SUBSIDY, str(cooperative), U64, 5 * U64)
     funds.spend(propose(proposal).return_value, {"from": treasurer})
     assert funds.balanceOf(MEDICAL, 0) == 0

@@ -124,8 +124,9 @@ def test_sixteen_parents_and_no_more(publish):
 
 
 def test_the_child_of_a_leg_can_be_asked(umbrella, revenue):
-    assert bytes(revenue.childOf(UMBRELLA, 1)) == TECH_ENCLAVE
-    assert not any(revenue.childOf(UMBRELLA, 0))
+    account, nested_leg = revenue.versionOf(UMBRELLA, 1)[1]
+    assert bytes(nested_leg[6]) == TECH_ENCLAVE
+    assert not any(account[6])
 
 
 @pytest.mark.parametrize("contract", ["revenue", "voucher", "funds"])

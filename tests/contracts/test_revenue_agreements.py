@@ -30,6 +30,8 @@ from world import (
     TEA,
     TECH_ENCLAVE,
     U64,
+    U128,
+    U256,
     ZERO,
     Holders,
     Leg,
@@ -422,6 +424,32 @@ def test_receiving_fails_for_a_closed_period(county, revenue, treasurer):
 def test_receiving_nothing_fails(revenue, treasurer):
     with refused("AmountZero"):
         revenue.receiveIncome(TECH_ENCLAVE, DECEMBER, 0, text32("bank 1"), {"from": treasurer})
+
+
+@pytest.mark.parametrize("amount", [U64 + 1, U128 + 1, U256])
+def test_receiving_more_than_64_bits_of_fen_fails(revenue, treasurer, amount):
+    with refused("AmountTooLarge", amount=amount, maximum=U64):
+        revenue.receiveIncome(TECH_ENCLAVE, DECEMBER, amount, text32("bank 1"), {"from": treasurer})
+
+
+def test_one_month_never_receives_more_than_64_bits_even_of_vouchers_that_were_redeemed(
+    county, revenue, voucher, treasurer, relayer, laboratory, city
+):
+    """Otherwise what one month was paid would reach into the next, with which it shares a slot."""
+    county.receive(TECH_ENCLAVE, DECEMBER, U64)
+    lines = [Line(TECH_ENCLAVE, 1, DECEMBER, leg) for leg in (0, 1)]
+    revenue.collectMany(lines, {"from": relayer})
+    for number, account in enumerate((laboratory, city), start=1):
+        voucher.requestRedemption(voucher.balanceOf(account), text32("payee"), {"from": account})
+        voucher.confirmPayments([number], [county.new("payment")], {"from": treasurer})
+    assert voucher.totalSupply() < 2
+    with refused("AmountTooLarge", amount=U64 + 1, maximum=U64):
+        county.receive(TECH_ENCLAVE, DECEMBER, 1)
+    county.receive(TECH_ENCLAVE, JANUARY, 5)
+    january = lines[0]._replace(period=JANUARY)
+    revenue.collect(january, {"from": relayer})
+    paid = [revenue.paidOf(line, 0) for line in (lines[0], january, lines[0]._replace(period=DECEMBER - 1))]
+    assert paid == [U64 * 6 // 10, 3, 0]
 
 
 def test_receiving_fails_without_a_bank_reference(revenue, treasurer):

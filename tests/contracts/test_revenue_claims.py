@@ -19,7 +19,7 @@ from world import (
     REGISTER,
     SUPPLIERS_LEG,
     TECH_ENCLAVE,
-    U88,
+    U64,
     ZERO,
     Holders,
     Leg,
@@ -278,7 +278,7 @@ def test_anyone_claims_and_the_money_goes_to_the_holder(
     assert claim.return_value == owed == 30_837_214
     assert voucher.balanceOf(cooperative) == owed
     assert voucher.balanceOf(relayer) == 0
-    assert revenue.paidOf(revenue.lineId(SUPPLIERS), 0) == owed
+    assert revenue.paidOf(SUPPLIERS, 0) == owed
     announced(
         claim,
         "Claimed",
@@ -372,7 +372,7 @@ def test_when_all_is_claimed_from_a_closed_period_not_a_fen_is_left(
     county.close(ONE_PRODUCT, DECEMBER)
     for line, holders in ((SUPPLIERS, suppliers), (PROCESSORS, processors)):
         revenue.claimMany(line, holders.leaves(), holders.proofs(), {"from": relayer})
-        paid = [revenue.paidOf(revenue.lineId(line), index) for index in range(holders.count)]
+        paid = [revenue.paidOf(line, index) for index in range(holders.count)]
         assert paid == [entitled(holders, i, 123_456_789, leg=line.leg, closed=True) for i in range(holders.count)]
         assert sum(paid) == revenue.lineIncome(line)
     revenue.collect(CITY, {"from": relayer})
@@ -406,7 +406,7 @@ def test_random_registers_and_receipts_are_paid_as_the_specification_says(county
 
     received = 0
     for _ in range(random.randint(1, 4)):
-        amount = random.choice([1, 2, 3, 99, random.randint(1, 10**9), random.randint(1, U88 // 8)])
+        amount = random.choice([1, 2, 3, 99, random.randint(1, 10**9), random.randint(1, U64 // 8)])
         county.receive(ONE_PRODUCT, DECEMBER, amount)
         received += amount
         for index in random.sample(range(holders.count), random.randint(0, min(2, holders.count))):
@@ -429,7 +429,7 @@ def test_the_largest_income_is_shared_to_the_fen(county, revenue, voucher, house
     revenue.openRegister(
         ONE_PRODUCT, PROCESSORS_LEG, county.weigh(holders, DECEMBER, feed=PROCESSED), {"from": relayer}
     )
-    county.receive(ONE_PRODUCT, DECEMBER, U88)
+    county.receive(ONE_PRODUCT, DECEMBER, U64)
     county.close(ONE_PRODUCT, DECEMBER)
     for line in (SUPPLIERS, PROCESSORS):
         revenue.claimMany(line, holders.leaves(), holders.proofs(), {"from": relayer})
@@ -507,7 +507,7 @@ def test_many_periods_are_claimed_with_one_transfer(a_quarter, revenue, voucher,
     assert claims.return_value == sum(owed) == voucher.balanceOf(cooperative)
     assert [event["amount"] for event in claims.events["Claimed"]] == owed
     announced(claims, "Transfer", **{"from": revenue, "to": cooperative, "value": sum(owed)})
-    assert [revenue.paidOf(revenue.lineId(line), leaf.index) for line, leaf, _ in a_quarter] == owed
+    assert [revenue.paidOf(line, leaf.index) for line, leaf, _ in a_quarter] == owed
 
 
 def test_claiming_for_a_holder_fails_with_the_leaf_of_another(a_quarter, revenue, cooperative, household, relayer):
@@ -600,7 +600,7 @@ def test_a_blocked_holder_is_set_aside_and_blocks_nobody(
     owed = entitled(suppliers, 1, 123_456_789, closed=False)
     assert voucher.balanceOf(household) == 0
     assert revenue.setAsideOf(household) == owed
-    assert revenue.paidOf(revenue.lineId(SUPPLIERS), 1) == owed
+    assert revenue.paidOf(SUPPLIERS, 1) == owed
     assert voucher.balanceOf(cooperative) == entitled(suppliers, 0, 123_456_789, closed=False)
     announced(claims, "SetAside", account=household, amount=owed, balance=owed)
 
@@ -722,12 +722,12 @@ def test_collecting_in_chunks_equals_collecting_once(county, revenue, voucher, l
         county.receive(TECH_ENCLAVE, DECEMBER, amount)
         received += amount
         for line, bps in zip(lines, (6_000, 4_000), strict=True):
-            if revenue.lineIncome(line) > revenue.paidOf(revenue.lineId(line), 0):
+            if revenue.lineIncome(line) > revenue.paidOf(line, 0):
                 revenue.collect(line, {"from": relayer})
-            assert revenue.paidOf(revenue.lineId(line), 0) == received * bps // 10_000
+            assert revenue.paidOf(line, 0) == received * bps // 10_000
     county.close(TECH_ENCLAVE, DECEMBER)
     for line in lines:
-        if revenue.lineIncome(line) > revenue.paidOf(revenue.lineId(line), 0):
+        if revenue.lineIncome(line) > revenue.paidOf(line, 0):
             revenue.collect(line, {"from": relayer})
     assert voucher.balanceOf(laboratory) + voucher.balanceOf(city) == 19
     assert voucher.balanceOf(revenue) == 0

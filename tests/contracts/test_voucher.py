@@ -3,7 +3,7 @@
 import pytest
 
 from outcomes import announced, facts, refused
-from world import DECEMBER, NOTHING, TECH_ENCLAVE, U88, U256, ZERO, Kind, digest, text32
+from world import DECEMBER, NOTHING, TECH_ENCLAVE, U64, U88, U256, ZERO, Kind, digest, text32
 
 PAYEE = digest("salted bank account of the cooperative")
 NO_REDEMPTION, REQUESTED, PAID, RETURNED = range(4)
@@ -76,12 +76,12 @@ def test_minting_fails_to_the_voucher_and_to_revenue(voucher, revenue, treasurer
             voucher.mint(contract, 1, text32("bank 1"), {"from": treasurer})
 
 
-def test_the_supply_never_exceeds_88_bits(voucher, treasurer, cooperative, bank):
-    voucher.mint(bank, U88 - 1, text32("bank 1"), {"from": treasurer})
-    with refused("AmountTooLarge", amount=U88 + 1, maximum=U88):
+def test_the_supply_never_exceeds_64_bits(voucher, treasurer, cooperative, bank):
+    voucher.mint(bank, U64 - 1, text32("bank 1"), {"from": treasurer})
+    with refused("AmountTooLarge", amount=U64 + 1, maximum=U64):
         voucher.mint(cooperative, 2, text32("bank 2"), {"from": treasurer})
     voucher.mint(cooperative, 1, text32("bank 2"), {"from": treasurer})
-    assert voucher.totalSupply() == U88
+    assert voucher.totalSupply() == U64
 
 
 def test_treasurer_mints_what_the_bank_received(voucher, treasurer, cooperative):
@@ -179,6 +179,46 @@ def test_what_is_approved_can_be_taken_once(funded, voucher, cooperative, bank):
     assert voucher.balanceOf(bank) == 10
 
 
+def test_an_approval_replaces_the_one_before(funded, voucher, cooperative, bank):
+    voucher.approve(bank, 10, {"from": cooperative})
+    approval = voucher.approve(bank, 4, {"from": cooperative})
+    assert voucher.allowance(cooperative, bank) == 4
+    announced(approval, "Approval", owner=cooperative, spender=bank, value=4)
+    with refused("ERC20InsufficientAllowance", spender=bank, allowance=4, needed=5):
+        voucher.transferFrom(cooperative, bank, 5, {"from": bank})
+
+
+def test_an_approval_without_limit_is_not_used_up(funded, voucher, cooperative, bank):
+    voucher.approve(bank, U256, {"from": cooperative})
+    voucher.transferFrom(cooperative, bank, 60, {"from": bank})
+    assert voucher.allowance(cooperative, bank) == U256
+
+
+def test_an_approval_moves_nothing_to_a_stranger(funded, voucher, cooperative, bank, auditor):
+    voucher.approve(bank, 10, {"from": cooperative})
+    with refused("NotAdmitted", account=auditor):
+        voucher.transferFrom(cooperative, auditor, 10, {"from": bank})
+    assert voucher.allowance(cooperative, bank) == 10
+
+
+def test_moving_nothing_is_a_transfer_like_any_other(funded, voucher, cooperative, bank, household):
+    for transfer in (
+        voucher.transfer(bank, 0, {"from": cooperative}),
+        voucher.transferFrom(cooperative, bank, 0, {"from": household}),
+    ):
+        assert transfer.return_value is True
+        announced(transfer, "Transfer", **{"from": cooperative, "to": bank, "value": 0})
+    assert (voucher.balanceOf(cooperative), voucher.balanceOf(bank)) == (100, 0)
+
+
+def test_a_transfer_to_oneself_changes_nothing(funded, voucher, cooperative):
+    transfer = voucher.transfer(cooperative, 100, {"from": cooperative})
+    announced(transfer, "Transfer", **{"from": cooperative, "to": cooperative, "value": 100})
+    assert voucher.balanceOf(cooperative) == 100
+    with refused("ERC20InsufficientBalance", sender=cooperative, balance=100, needed=101):
+        voucher.transfer(cooperative, 101, {"from": cooperative})
+
+
 def test_nobody_approves_nobody(funded, voucher, cooperative):
     with refused("ERC20InvalidSpender", spender=ZERO):
         voucher.approve(ZERO, 1, {"from": cooperative})
@@ -205,10 +245,10 @@ def test_redeeming_more_than_88_bits_fails(funded, voucher, cooperative, amount)
         voucher.requestRedemption(amount, PAYEE, {"from": cooperative})
 
 
-def test_redeeming_88_bits_works(voucher, treasurer, bank):
-    voucher.mint(bank, U88, text32("bank 1"), {"from": treasurer})
-    voucher.requestRedemption(U88, PAYEE, {"from": bank})
-    assert voucher.redemptionOf(1)["amount"] == U88
+def test_the_whole_supply_is_redeemed(voucher, treasurer, bank):
+    voucher.mint(bank, U64, text32("bank 1"), {"from": treasurer})
+    voucher.requestRedemption(U64, PAYEE, {"from": bank})
+    assert voucher.redemptionOf(1)["amount"] == U64
 
 
 def test_a_blocked_holder_does_not_redeem(funded, voucher, cooperative, block):
