@@ -703,7 +703,7 @@ def test_nobody_brings_an_older_covenant_back_alone(exchange, assets, pledge, fi
     )
     # What each has consented to is used up, in whatever order they came.
     for older in (COVENANT, strict):
-        for party in (first, second):
+        for party in (second, first):
             alone = assets.agreeCovenant(CERTIFICATE, older, {"from": party})
             assert silent(alone, "CovenantAgreed")
             assets.agreeCovenant(CERTIFICATE, COVENANT._replace(staleBps=party == first), {"from": party})
