@@ -69,9 +69,9 @@ FIGURES = (2757.427143, 258.3206579, 131.9546645, 2449.73925)
 
 def test_ten_thousand_trees_a_thousand_times_take_seconds() -> None:
     visits = forest(200, 50)
-    started = time.perf_counter()
+    started = time.process_time()
     result = draw(visits, errors=MeasurementErrors(None, 0.05, 0.04), rules=ar_tool14.RULES)
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
     estimate = ar_tool14.METHODOLOGY.stock(visits, STRATA, chave2014_eq4)
     assert result.mean_tco2e == pytest.approx(estimate.stock_tco2e, rel=0.03)
 

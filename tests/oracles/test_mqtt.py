@@ -27,11 +27,13 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NOW = 1_750_000_000
 DEVICES = {f"D{number}": Ed25519PrivateKey.from_private_bytes(bytes([number + 1]) * 32) for number in range(4)}
 KEYS = {device: key.public_key().public_bytes_raw() for device, key in DEVICES.items()}
-FRAMES = int(os.environ.get("GONGSHENG_SOAK_FRAMES", "20000"))
+FRAMES = int(os.environ.get("GONGSHENG_SOAK_FRAMES", "10000"))
 """How many frames go through the broker. GONGSHENG_SOAK_FRAMES=1000000 makes it the soak."""
+PATIENCE_SECONDS = 120
+"""Without a frame for so long, nothing more will come."""
 MOST_BEHIND = 20_000
 """How many frames the broker may hold while the collector is away."""
-MOST_MEGABYTES = 250
+MOST_MEGABYTES = 300
 """What a collector may take, however many frames there are; the libraries alone take some 150."""
 
 
@@ -326,7 +328,7 @@ def test_frames_through_a_broker_and_kills_arrive_once(tmp_path: Path, broker: i
     started = time.monotonic()
     try:
         while not collector.lines():  # Until the subscription stands, what is published goes nowhere.
-            assert time.monotonic() - started < 60
+            assert time.monotonic() - started < PATIENCE_SECONDS
             field.publish(frame("D3", 10**7, at))
             field.settle()
             time.sleep(0.2)
@@ -339,8 +341,10 @@ def test_frames_through_a_broker_and_kills_arrive_once(tmp_path: Path, broker: i
             while index % 500 == 499 and attend() < number - MOST_BEHIND:
                 time.sleep(0.05)
         field.settle()
-        waiting = time.monotonic()
-        while attend() < FRAMES + 1 and time.monotonic() - waiting < 60 + FRAMES / 1_000:
+        lines, progress = 0, time.monotonic()
+        while lines < FRAMES + 1 and time.monotonic() - progress < PATIENCE_SECONDS:
+            if (now := attend()) > lines:
+                lines, progress = now, time.monotonic()
             time.sleep(0.1)
         seconds = time.monotonic() - started
     finally:

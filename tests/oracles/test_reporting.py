@@ -622,7 +622,7 @@ def process(*arguments: object, **more: Any) -> subprocess.Popen[str]:
     )
 
 
-def test_of_three_reporters_one_lies_and_the_books_never_see_it(
+def test_of_three_reporters_one_lies_and_is_outvoted(
     make: Callable[..., Path], chain: Chain, county: dict[str, Path], tmp_path: Path
 ) -> None:
     liar = make("operator-1", files={"second_trees": exaggerated(county, tmp_path)})
