@@ -1,5 +1,7 @@
 //! Yardsticks in the same process as what they measure: bare permutations, and the native kernel without its binding.
 
+#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
+
 use std::time::Instant;
 
 use gongsheng_core::keccak::{Kernel, Lanes, WORDS, Work};

@@ -74,7 +74,10 @@ impl Agreements {
         }
         // Checked once, so that adding up need not be.
         let most = self.counts.iter().copied().max().unwrap_or_default();
-        agreement.len().checked_mul(most).expect("legs that fit in memory");
+        if agreement.len().checked_mul(most).is_none() {
+            let limit = u64::MAX / agreement.len() as u64;
+            return Err(Error::OutOfRange { what: "legs", index: 0, value: most as u64, limit });
+        }
         Ok(agreement.iter().fold(0, |legs: usize, &named| legs.wrapping_add(self.counts[named as usize])))
     }
 

@@ -63,7 +63,7 @@ fn header_of_a_file() {
 
 #[test]
 fn file_of_a_register() {
-    run("stored_register", 20_000);
+    run("stored_register", 5_000);
 }
 
 proptest! {

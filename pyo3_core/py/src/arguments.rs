@@ -21,7 +21,7 @@ pub struct Narrow(pub u64);
 #[derive(Clone, Copy)]
 pub struct Wide(pub u128);
 
-/// A NumPy array in C order, or an Arrow array in one piece, read where it is.
+/// An array of `NumPy` in C order, or an Arrow array in one piece, read where it is.
 pub struct Values<'py, T: Element, D: Dimension>(PyReadonlyArray<'py, T, D>);
 
 /// A column of weights.
@@ -166,7 +166,7 @@ pub fn output<'py>(
     }
 }
 
-/// Refuses an output that lies over an input. NumPy's own arrays are told apart when they are taken; what came through Arrow
+/// Refuses an output that lies over an input. `NumPy`'s own arrays are told apart when they are taken; what came through Arrow
 /// may be the same memory under another name.
 pub fn require_apart(output: Range<usize>, inputs: &[Range<usize>]) -> PyResult<()> {
     let overlaps = |input: &Range<usize>| input.start < output.end && output.start < input.end;

@@ -33,14 +33,14 @@ fn shares<'py>(
     let mut out = output(py, out, weights.rows(), &weights.0.iter().map(Values::span).collect::<Vec<_>>())?;
     let shares = out.as_slice_mut()?;
     let chunks = weights.0.iter().map(Values::as_slice).collect::<PyResult<Vec<_>>>()?;
-    let shared = py.detach(|| {
+    let done = py.detach(|| {
         let total = total.map_or_else(|| chunks.iter().map(|weights| rules::sum(weights)).sum(), |total| total.0);
         match (before, &chunks[..]) {
             (None, [weights]) => rules::share(income.0, weights, total, stage(closed), threads, shares),
             _ => share_chunks(income.0, before.map_or(0, |before| before.0), &chunks, total, stage(closed), shares),
         }
     });
-    shared.map_err(|error| raise(py, error))?;
+    done.map_err(|error| raise(py, error))?;
     Ok((**out).clone())
 }
 
@@ -82,8 +82,8 @@ fn shares_ragged<'py>(
     let mut out = output(py, out, weights.shape()[0], &[incomes.span(), offsets.span(), weights.span()])?;
     let (incomes, offsets, weights) = (incomes.as_slice()?, offsets.as_slice()?, weights.as_slice()?);
     let shares = out.as_slice_mut()?;
-    let shared = py.detach(|| rules::share_ragged(incomes, offsets, weights, stage(closed), shares));
-    shared.map_err(|error| raise(py, error))?;
+    let done = py.detach(|| rules::share_ragged(incomes, offsets, weights, stage(closed), shares));
+    done.map_err(|error| raise(py, error))?;
     Ok((**out).clone())
 }
 

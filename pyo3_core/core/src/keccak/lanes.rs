@@ -113,7 +113,7 @@ pub trait Kernel<const N: usize>: Copy {
     fn split<const BITS: u32>(self, amount: u32, high: &[u64; LEGS], low: &[u64; LEGS], legs: &mut [u64; LEGS]) {
         let mut before = 0;
         for (leg, (high, low)) in legs.iter_mut().zip(high.iter().zip(low)) {
-            let end = (u64::from(amount) * high + (u64::from(amount) * low >> 32)) >> (BITS - 32);
+            let end = (u64::from(amount) * high + ((u64::from(amount) * low) >> 32)) >> (BITS - 32);
             *leg = end.wrapping_sub(before);
             before = end;
         }
