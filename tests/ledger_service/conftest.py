@@ -87,6 +87,11 @@ def account(name: str) -> LocalAccount:
     return made
 
 
+def raw_data_of(feed: str, period_start: int) -> bytes:
+    """The evidence of one round; the same for another period is refused."""
+    return keccak(text=f"raw data of {feed}" if period_start == YEAR_BEGAN else f"raw data of {feed}, {period_start}")
+
+
 @dataclass(frozen=True)
 class County:
     """The people of the county, and what they can do."""
@@ -217,7 +222,7 @@ class County:
             "uncertainty": 7,
             "shareRoot": register.root,
             "shareCount": register.count,
-            "evidenceRoot": keccak(text=f"raw data of {feed}"),
+            "evidenceRoot": raw_data_of(feed, changed.get("periodStart", YEAR_BEGAN)),
             "methodology": keccak(text="a methodology"),
             "qcFlags": 0,
             "configDigest": oracle.configDigest(bytes32_of(feed)).call(),
@@ -229,7 +234,7 @@ class County:
     def measure(self, feed: str, subject: str, register: Register) -> bytes:
         """A round that all reporters sign and that becomes final. Returns its id."""
         oracle = self.of("MonitoringOracle")
-        self.send(oracle.anchor(keccak(text=f"raw data of {feed}")), self.relayer)
+        self.send(oracle.anchor(raw_data_of(feed, YEAR_BEGAN)), self.relayer)
         signed = [self.report(reporter, feed, subject, register) for reporter, _ in self.reporters]
         self.send(oracle.submitMany(*zip(*signed, strict=True)), self.relayer)
         self.wait(DAY)
@@ -243,6 +248,7 @@ class County:
         lost = {"periodStart": start, "periodEnd": end, "value": -kilograms, "shareRoot": bytes(32), "shareCount": 0}
         register = self.register(CARBON_WEIGHTS)
         signed = [self.report(reporter, "carbon-kg", "pool-1", register, **lost) for reporter, _ in self.reporters]
+        self.send(oracle.anchor(raw_data_of("carbon-kg", start)), self.relayer)
         self.send(oracle.submitMany(*zip(*signed, strict=True)), self.relayer)
         self.wait(DAY)
         identifier: bytes = oracle.roundId(bytes32_of("carbon-kg"), bytes32_of("pool-1"), start, end).call()
