@@ -190,7 +190,7 @@ class County:
             self.send(self.of("Participants").admit(each.address, kind, keccak(text="papers")), self.operator)
         self.send(self.of("Participants").admit(self.cooperative.address, 2, keccak(text="papers")), self.operator)
         for feed in ("carbon-kg", "delivered-value-fen", "processed-volume-kg"):
-            rules = (3, 0b110, DAY, 400 * DAY, 400 * DAY, 0, bytes(32), -(10**15), 10**15)
+            rules = (3, 0b110, DAY, 2_000 * DAY, 400 * DAY, 0, bytes(32), -(10**15), 10**15)
             self.send(self.of("MonitoringOracle").configureFeed(bytes32_of(feed), rules), self.committee)
             for reporter, group in self.reporters:
                 call = self.of("MonitoringOracle").addSigner(bytes32_of(feed), reporter.address, group)
