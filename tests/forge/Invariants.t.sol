@@ -92,7 +92,7 @@ contract Observed is WorkoutHandler {
             assertEq(revenue.lineIncome(line), owed, "I7: a leg's figure depends on something else than income");
             total += owed;
             if (legs[l].kind == IRevenue.LegKind.Register) _checkHolders(line, owed, isClosed, p);
-            else assertLe(revenue.paidOf(revenue.lineId(line), 0), owed, "I14: a leg was paid more than its income");
+            else assertLe(revenue.paidOf(line, 0), owed, "I14: a leg was paid more than its income");
         }
         if (isClosed) assertEq(total, received, "I4: the legs are not the whole");
         else assertLe(received - total, legs.length - 1, "I4: dust");
@@ -102,7 +102,6 @@ contract Observed is WorkoutHandler {
         Tree.Register memory register = registerOf(_feedOf(line.agreement, line.leg), p);
         if (register.accounts.length == 0) return;
         (, uint128 total) = Tree.root(register);
-        bytes32 id = revenue.lineId(line);
         uint256 before = 0;
         uint256 paid = 0;
         uint256 entitledOfAll = 0;
@@ -113,7 +112,7 @@ contract Observed is WorkoutHandler {
                 isClosed ? income * (before + weight) / total - income * before / total : income * weight / total;
             before += weight;
             entitledOfAll += entitled;
-            uint256 already = revenue.paidOf(id, i);
+            uint256 already = revenue.paidOf(line, i);
             assertLe(already, entitled, "I14: a holder was paid more than its share");
             if (already != entitled) isAllPaid = false;
             paid += already;
@@ -137,9 +136,9 @@ contract Observed is WorkoutHandler {
                 for (uint256 p = 0; p < PERIODS; p++) {
                     owed += revenue.receivedOf(agreements[a], v, period(p));
                     for (uint8 l = 0; l < legs.length; l++) {
-                        bytes32 id = revenue.lineId(IRevenue.Line(agreements[a], v, period(p), l));
+                        IRevenue.Line memory line = IRevenue.Line(agreements[a], v, period(p), l);
                         for (uint256 i = 0; i < HOLDERS; i++) {
-                            owed -= revenue.paidOf(id, i);
+                            owed -= revenue.paidOf(line, i);
                         }
                     }
                 }
@@ -266,7 +265,7 @@ contract InvariantsTest is ForgeTest {
             WorkoutHandler.settleDispute.selector,
             WorkoutHandler.withdrawFromPledges.selector
         ];
-        for (uint256 i = 0; i < 6000; i++) {
+        for (uint256 i = 0; i < 10_000; i++) {
             bytes32 seed = keccak256(abi.encode(i));
             bytes4 action = actions[uint256(seed) % actions.length];
             bytes memory arguments;
@@ -276,7 +275,7 @@ contract InvariantsTest is ForgeTest {
             (bool done,) = address(_county).call(abi.encodePacked(action, arguments));
             assertTrue(done, "an action itself failed");
         }
-        string[45] memory accepted = [
+        string[47] memory accepted = [
             "cancel",
             "cancelCredits",
             "chargeCosts",
@@ -295,6 +294,8 @@ contract InvariantsTest is ForgeTest {
             "expire",
             "finalise",
             "goBad",
+            "upheld",
+            "void",
             "issue",
             "makeGood",
             "markDelinquent",
@@ -323,9 +324,11 @@ contract InvariantsTest is ForgeTest {
             "withdrawFromPledges",
             "writeOff"
         ];
+        string memory never;
         for (uint256 i = 0; i < accepted.length; i++) {
-            if (_county.accepted(accepted[i]) == 0) revert Broken(accepted[i]);
+            if (_county.accepted(accepted[i]) == 0) never = string.concat(never, " ", accepted[i]);
         }
+        assertTrue(bytes(never).length == 0, string.concat("never accepted:", never));
         if (_county.violationCount() != 0) revert Broken(_county.violations(0));
     }
 

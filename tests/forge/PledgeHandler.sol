@@ -83,8 +83,11 @@ contract PledgeHandler is Handler {
         } catch {}
     }
 
+    /// @dev Mostly one of the newest: the oldest have mostly come to their end.
     function _pledge(uint256 seed) internal view returns (bytes32) {
-        return pledgesMade.length == 0 ? bytes32(seed) : pledgesMade[seed % pledgesMade.length];
+        uint256 count = pledgesMade.length;
+        if (count == 0) return bytes32(seed);
+        return pledgesMade[seed % 4 == 0 || count < 4 ? seed / 4 % count : count - 1 - seed / 4 % 4];
     }
 
     /// @dev Mostly the lender, sometimes the holder, sometimes somebody else.

@@ -75,7 +75,7 @@ contract WorkoutHandler is PledgeHandler {
 
     function chargeCosts(uint256 which, uint256 who, uint256 amount) external watched {
         bytes32 pledge = _pledge(which);
-        amount = bound(amount, 0, 2000);
+        amount = bound(amount, 0, 500);
         vm.prank(_party(pledge, who));
         try workouts.chargeCosts(pledge, amount, "invoice") {
             if (workouts.costsCharged(pledge) > pledges.termsOf(pledge).conditions.costsCap) {

@@ -7,6 +7,7 @@ import {CnyVoucher} from "../../contracts/CnyVoucher.sol";
 import {DataAssets} from "../../contracts/DataAssets.sol";
 import {Funds} from "../../contracts/Funds.sol";
 import {MonitoringOracle} from "../../contracts/MonitoringOracle.sol";
+import {MonitoringPanel} from "../../contracts/MonitoringPanel.sol";
 import {Participants} from "../../contracts/Participants.sol";
 import {PledgeTerms} from "../../contracts/PledgeTerms.sol";
 import {Pledges} from "../../contracts/Pledges.sol";
@@ -61,6 +62,7 @@ abstract contract World is ForgeTest {
     Authority internal authority;
     Participants internal participants;
     MonitoringOracle internal oracle;
+    MonitoringPanel internal panel;
     CnyVoucher internal voucher;
     Revenue internal revenue;
     Pledges internal pledges;
@@ -85,8 +87,9 @@ abstract contract World is ForgeTest {
         uint256 nonce = vm.getNonce(address(this));
         authority = new Authority(address(this));
         participants = new Participants(address(authority));
-        oracle = new MonitoringOracle(address(authority));
         // They name each other: addresses are worked out before the first of them exists.
+        MonitoringPanel panelAt = MonitoringPanel(vm.computeCreateAddress(address(this), nonce + 12));
+        oracle = new MonitoringOracle(address(authority), panelAt);
         Revenue revenueAt = Revenue(vm.computeCreateAddress(address(this), nonce + 4));
         Pledges pledgesAt = Pledges(vm.computeCreateAddress(address(this), nonce + 6));
         Workouts workoutsAt = Workouts(vm.computeCreateAddress(address(this), nonce + 7));
@@ -103,6 +106,9 @@ abstract contract World is ForgeTest {
         assets = new DataAssets(address(authority), participants, oracle, ICertificateLiens(address(pledges)));
         credits = new CarbonCredits(address(authority), participants, oracle, revenue, certificatesAt);
         certificates = new RetirementCertificates(credits);
+        panel = new MonitoringPanel(address(authority), oracle, participants);
+        require(panel == panelAt, "addresses");
+        panel.electPanel(member(0), member(1), member(2));
         require(revenue == revenueAt && pledges == pledgesAt && workouts == workoutsAt, "addresses");
         require(funds == fundsAt && assets == assetsAt && certificates == certificatesAt, "addresses");
         authority.grantRole(0, SECOND_OFFICER, 0);
@@ -198,6 +204,11 @@ abstract contract World is ForgeTest {
 
     function buyer(uint256 i) internal pure returns (address) {
         return vm.addr(BUYER_KEY + i % BUYERS);
+    }
+
+    /// @dev One of the three who decide disputes.
+    function member(uint256 i) internal pure returns (address) {
+        return vm.addr(801 + i);
     }
 
     /// @dev Anybody at all: each party, each officer's account and a stranger.
