@@ -150,8 +150,7 @@ contract CnyVoucher is ICnyVoucher, ERC20, Governed, EIP712 {
             require(
                 to == revenue
                     ? from == address(0)
-                    : to != address(this)
-                        && ((to == pledges && msg.sender == pledges) || participants.isAdmitted(to)),
+                    : to != address(this) && ((to == pledges && msg.sender == pledges) || participants.isAdmitted(to)),
                 NotAdmitted(to)
             );
         }

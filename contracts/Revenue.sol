@@ -247,7 +247,8 @@ contract Revenue is IRevenue, Governed {
 
     /// @dev The contracts in which vouchers that arrive unannounced would belong to nobody.
     function _isOurs(address account) private view returns (bool) {
-        return account == address(this) || account == address(voucher) || account == address(funds);
+        return account == address(this) || account == address(voucher) || account == address(pledges)
+            || account == address(funds);
     }
 
     /// @inheritdoc IRevenue

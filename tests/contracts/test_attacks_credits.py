@@ -12,6 +12,7 @@ from world import (
     CARBON,
     DECEMBER,
     DELIVERED,
+    FEBRUARY,
     FOREST,
     JANUARY,
     NOTHING,
@@ -85,7 +86,7 @@ def test_serial_ranges_never_overlap_and_are_as_long_as_what_they_stand_for(coun
         credits.retire(pool, batch, 10, USE, {"from": pool}),
         credits.cancel(pool, batch, 20, ERROR, {"from": pool}),
         credits.retire(pool, second, 30, USE, {"from": pool}),
-        county.lose(300, start=month(2023, 1), after=month(2024, 1)),
+        county.lose(300, start=JANUARY, after=FEBRUARY),
         credits.makeGood(pool, second, batch, 40, {"from": pool}),
         credits.retire(pool, batch, 50, USE, {"from": pool}),
     ]

@@ -5,9 +5,9 @@ import pytest
 from outcomes import announced, refused
 from world import PROJECT, Holders, month
 
-BAD = {"start": month(2023, 1), "after": month(2024, 1)}
-WORSE = {"start": month(2024, 1), "after": month(2025, 1)}
-GOOD = {"start": month(2025, 1), "after": month(2026, 1)}
+BAD = {"start": month(2025, 1), "after": month(2025, 5)}
+WORSE = {"start": month(2025, 5), "after": month(2025, 9)}
+GOOD = {"start": month(2025, 9), "after": month(2026, 1)}
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,21 @@ import json
 import pytest
 
 from outcomes import announced, facts, refused
-from world import DAY, FEBRUARY, NOTHING, PROJECT, ZERO, Holders, Kind, Use, digest, first_second, month, person, text32
+from world import (
+    DAY,
+    FEBRUARY,
+    JANUARY,
+    NOTHING,
+    PROJECT,
+    ZERO,
+    Holders,
+    Kind,
+    Use,
+    digest,
+    first_second,
+    person,
+    text32,
+)
 
 ERROR = text32("issued in error")
 USE = Use()
@@ -137,7 +151,7 @@ def test_each_retirement_takes_the_serials_after_the_last(credits, certificates,
 
 
 def test_serials_of_a_later_batch_begin_where_the_batch_does(county, credits, certificates, pool, batch, holders):
-    second = county.issue(holders, start=month(2024, 1), after=month(2024, 12))
+    second = county.issue(holders, start=JANUARY, after=FEBRUARY)
     credits.retire(pool, second, 3, USE, {"from": pool})
     assert certificates.certificateOf(1)["serialStart"] == 1_008
 
@@ -157,7 +171,7 @@ def test_retiring_cancelling_and_reversing_never_pause(county, credits, guardian
     credits.pause(text32("storm"), {"from": guardian})
     retire(1)
     cancel(1)
-    county.lose(1, start=month(2024, 1), after=month(2024, 12))
+    county.lose(1, start=JANUARY, after=FEBRUARY)
     sheet = county.sheet(batch)
     assert (sheet["retired"], sheet["cancelled"], sheet["reversed"]) == (1, 1, 1)
 

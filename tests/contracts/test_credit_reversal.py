@@ -29,11 +29,10 @@ USE = Use()
 ERROR = text32("issued in error")
 TRIAL = text32("trial")
 
-FIRST = {"start": month(2021, 1), "after": month(2022, 1)}
-SECOND = {"start": month(2022, 1), "after": month(2023, 1)}
-BAD = {"start": month(2023, 1), "after": month(2024, 1)}
-WORSE = {"start": month(2024, 1), "after": month(2025, 1)}
-GOOD = {"start": month(2025, 1), "after": month(2026, 1)}
+FIRST = {"start": month(2025, 1), "after": month(2025, 4)}
+SECOND = {"start": month(2025, 4), "after": month(2025, 7)}
+BAD = {"start": month(2025, 7), "after": month(2025, 10)}
+WORSE = {"start": month(2025, 10), "after": month(2026, 1)}
 
 
 @pytest.fixture(scope="module")

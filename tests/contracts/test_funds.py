@@ -91,7 +91,9 @@ def test_a_fund_holds_what_all_periods_and_versions_brought(county, filled, reve
 
 
 def test_no_lien_takes_anything_out_of_what_a_fund_is_owed(county, revenue, funds, city, relayer):
-    county.lend(county.terms(holder=str(city), agreement=CARBON_POOL, leg=0, bps=10_000), borrower=city)
+    """Not even the fund's own keeper can pledge it."""
+    with refused("LegOfAnother", agreement=CARBON_POOL, leg=0, kind=FUND, account=city):
+        county.commit(county.terms(holder=str(city), agreement=CARBON_POOL, leg=0, bps=10_000), city)
     county.receive(CARBON_POOL, DECEMBER, 1_000)
     revenue.collect(FUND_LINE, {"from": relayer})
     assert funds.balanceOf(CARBON_POOL, 0) == 200

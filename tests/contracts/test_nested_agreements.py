@@ -20,6 +20,7 @@ from world import (
     ONE_PRODUCT,
     SUPPLIERS_LEG,
     TECH_ENCLAVE,
+    ZERO,
     Holders,
     Leg,
     Line,
@@ -129,7 +130,7 @@ def test_the_child_of_a_leg_can_be_asked(umbrella, revenue):
     assert not any(account[6])
 
 
-@pytest.mark.parametrize("contract", ["revenue", "voucher", "funds"])
+@pytest.mark.parametrize("contract", ["revenue", "voucher", "pledges", "funds"])
 @pytest.mark.parametrize("kind", [ACCOUNT, FUND])
 def test_no_leg_names_a_contract_in_which_money_would_be_lost(publish, county, contract, kind):
     account = str(getattr(county, contract))
@@ -224,7 +225,8 @@ def test_no_lien_on_a_nested_leg_takes_anything_and_one_on_the_childs_leg_takes_
 ):
     terms = county.terms(holder=str(laboratory), fromPeriod=DECEMBER, toPeriod=DECEMBER)
     county.participants.admit(laboratory, 1, text32("papers"), {"from": operator})
-    county.lend(terms._replace(agreement=UMBRELLA, leg=1, bps=10_000), borrower=laboratory)
+    with refused("LegOfAnother", agreement=UMBRELLA, leg=1, kind=AGREEMENT, account=ZERO):
+        county.commit(terms._replace(agreement=UMBRELLA, leg=1, bps=10_000), laboratory)
     county.lend(terms._replace(agreement=TECH_ENCLAVE, leg=0, bps=5_000, nonce=10**6), borrower=laboratory)
     county.clock.after(60 * DAY)  # All is due.
     before = voucher.balanceOf(bank)

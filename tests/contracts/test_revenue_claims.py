@@ -7,6 +7,7 @@ from brownie.exceptions import VirtualMachineError
 
 import model
 from outcomes import announced, refused, silent
+from signing import Instalment
 from world import (
     ACCOUNT,
     CARBON_POOL,
@@ -546,34 +547,37 @@ def test_a_blocked_holder_of_many_periods_is_set_aside_once(a_quarter, revenue, 
     announced(claims, "SetAside", account=cooperative, amount=owed, balance=owed)
 
 
+@pytest.mark.parametrize(("days", "arrears"), [(29, 0), (30, U64)], ids=["interest is due", "all is in arrears"])
 def test_liens_take_their_share_of_each_period_and_each_lender_is_paid_once(
-    a_quarter, county, revenue, voucher, cooperative, bank, second_bank, relayer
+    a_quarter, county, clock, revenue, voucher, cooperative, bank, second_bank, relayer, days, arrears
 ):
     """The first lien covers December only, the second both months from December, the third, of the first bank, all."""
-    terms = county.terms(fromPeriod=DECEMBER, toPeriod=DECEMBER, bps=1_000)
+    principal = 10**8  # Its interest of 29 days is more than the liens are offered.
+    schedule = [Instalment(clock.now() + 30 * DAY, principal)]
+    terms = county.terms(fromPeriod=DECEMBER, toPeriod=DECEMBER, bps=1_000, principal=principal, schedule=schedule)
     county.lend(terms)
     county.lend(terms._replace(lender=str(second_bank), toPeriod=JANUARY, bps=2_000, nonce=10**6), second_bank)
     county.lend(terms._replace(fromPeriod=DECEMBER - 1, toPeriod=JANUARY, bps=3_000, nonce=10**6 + 1))
-    county.clock.after(60 * DAY)  # All is due: more than the liens are offered.
+    clock.after(days * DAY)
     held = {account: voucher.balanceOf(account) for account in (cooperative, bank, second_bank)}
     owed = [revenue.entitledOf(*claim) for claim in a_quarter]
     claims = revenue.claimFor(cooperative, a_quarter, {"from": relayer})
 
-    first = [owed[1] // 10]
-    second = [owed[1] * 2 // 10, owed[2] * 2 // 10]
-    third = [each * 3 // 10 for each in owed]
-    to_banks = {bank: sum(first) + sum(third), second_bank: sum(second)}
+    first, second, third = ((bps, U64, arrears) for bps in (1_000, 2_000, 3_000))
+    liens = ([third], [first, second, third], [second, third])
+    taken = [model.divert(0, income, of_period)[0] for income, of_period in zip(owed, liens, strict=True)]
+    to_second_bank = taken[1][1] + taken[2][0]
+    to_bank = sum(map(sum, taken)) - to_second_bank
     got = {account: voucher.balanceOf(account) - held[account] for account in held}
-    assert got == {**to_banks, cooperative: sum(owed) - sum(to_banks.values())}
+    assert got == {bank: to_bank, second_bank: to_second_bank, cooperative: sum(owed) - to_bank - to_second_bank}
     assert len(claims.events["Transfer"]) == 3
-    diverted = [third[0], first[0] + second[0] + third[1], second[1] + third[2]]
-    assert [event["diverted"] for event in claims.events["Claimed"]] == diverted
+    assert [event["diverted"] for event in claims.events["Claimed"]] == list(map(sum, taken))
 
 
 # RESERVED
 
 
-@pytest.mark.parametrize("name", ["revenue", "voucher", "funds"])
+@pytest.mark.parametrize("name", ["revenue", "voucher", "pledges", "funds"])
 def test_a_leaf_that_names_a_contract_of_the_protocol_is_set_aside(county, revenue, voucher, household, relayer, name):
     contract = getattr(county, name)
     holders = Holders([(contract.address, 1), (household, 1)])

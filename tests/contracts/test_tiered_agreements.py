@@ -131,7 +131,7 @@ def test_the_version_in_force_is_the_first_tier_of_its_set(course, publish_tiers
         (5_000_001, [5_000_000, 1, 0]),
         (10_000_000, [5_000_000, 5_000_000, 0]),
         (10_000_001, [5_000_000, 5_000_000, 1]),
-        (2**80, [5_000_000, 5_000_000, 2**80 - 10_000_000]),
+        (U64, [5_000_000, 5_000_000, U64 - 10_000_000]),
     ],
 )
 def test_a_receipt_is_cut_where_the_tiers_are(course, county, revenue, voucher, amount, parts):
