@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {Governed} from "./Governed.sol";
 import {PauseClock} from "./PauseClock.sol";
-import {ICertificateLiens, IDataAssets} from "./interfaces/IDataAssets.sol";
+import {IDataAssets} from "./interfaces/IDataAssets.sol";
 import {IMonitoringOracle} from "./interfaces/IMonitoringOracle.sol";
 import {IParticipants} from "./interfaces/IParticipants.sol";
 import {IPledges} from "./interfaces/IPledges.sol";
@@ -27,7 +27,7 @@ contract DataAssets is IDataAssets, PauseClock {
 
     IParticipants public immutable participants;
     IMonitoringOracle public immutable oracle;
-    ICertificateLiens public immutable pledges;
+    IPledges public immutable pledges;
 
     /* STORAGE */
 
@@ -49,7 +49,7 @@ contract DataAssets is IDataAssets, PauseClock {
     /// @inheritdoc IDataAssets
     mapping(bytes32 certificate => bytes32 pledge) public markedStale;
 
-    constructor(address authority, IParticipants participants_, IMonitoringOracle oracle_, ICertificateLiens pledges_)
+    constructor(address authority, IParticipants participants_, IMonitoringOracle oracle_, IPledges pledges_)
         Governed(authority)
     {
         participants = participants_;

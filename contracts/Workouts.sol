@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IDataAssets} from "./interfaces/IDataAssets.sol";
 import {IPauseClock} from "./interfaces/IPauseClock.sol";
 import {IPledges} from "./interfaces/IPledges.sol";
 import {IWorkouts} from "./interfaces/IWorkouts.sol";
@@ -15,6 +16,7 @@ contract Workouts is IWorkouts {
     uint64 public constant DISPUTE_PERIOD = 30 days;
 
     IPledges public immutable pledges;
+    IDataAssets public immutable dataAssets;
     /// @dev The same contract: its clock is the one of all deadlines.
     IPauseClock private immutable _clock;
 
@@ -30,8 +32,9 @@ contract Workouts is IWorkouts {
     mapping(bytes32 pledge => uint256) private _round;
     mapping(bytes32 proposal => mapping(address party => bool)) private _hasConsented;
 
-    constructor(IPledges pledges_) {
+    constructor(IPledges pledges_, IDataAssets dataAssets_) {
         pledges = pledges_;
+        dataAssets = dataAssets_;
         _clock = IPauseClock(address(pledges_));
     }
 
@@ -335,6 +338,7 @@ contract Workouts is IWorkouts {
         if (_isDisputed(pledge)) reasons |= _bit(Reason.Disputed);
         if (standing.toPeriod < Period.unwrap(Months.containing(block.timestamp))) reasons |= _bit(Reason.PeriodsOver);
         if (_isSeniorInArrears(pledge, standing, terms)) reasons |= _bit(Reason.SeniorInArrears);
+        if (_isCovenantBroken(terms.certificate)) reasons |= _bit(Reason.CovenantBroken);
         isGood = reasons == 0;
     }
 
@@ -354,6 +358,13 @@ contract Workouts is IWorkouts {
             if (doMeet && pledges.debtOf(liens[i]).arrears != 0) return true;
         }
         return false;
+    }
+
+    /// @dev For the certificate of a live pledge, so that the covenant is the one of this pledge.
+    function _isCovenantBroken(bytes32 certificate) private view returns (bool) {
+        if (certificate == 0) return false;
+        IDataAssets.Standing standing = dataAssets.covenantOf(certificate).standing;
+        return standing == IDataAssets.Standing.Stale || standing == IDataAssets.Standing.Shortfall;
     }
 
     /// @inheritdoc IWorkouts

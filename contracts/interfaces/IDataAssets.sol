@@ -1,21 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {IPledges} from "./IPledges.sol";
-
-/// @title Liens on certificates
-/// @notice What the register of data assets asks `Pledges`.
-interface ICertificateLiens {
-    /// @return pledge The live pledge of the data asset with this certificate number; 0 when there is none.
-    function livePledgeOf(bytes32 certificate) external view returns (bytes32 pledge);
-
-    /// @return What is owed under `pledge` now.
-    function debtOf(bytes32 pledge) external view returns (IPledges.Debt memory);
-
-    /// @return What of the terms of `pledge` can change: its lender is the one who consents to a covenant.
-    function standingOf(bytes32 pledge) external view returns (IPledges.Standing memory);
-}
-
 /// @title Data assets
 /// @notice Data sets that the data exchange has certified: who keeps them, their versions, the licences that bring income,
 /// and the covenant of a loan on that income. The data themselves are never here, nor is access to them: content, papers and

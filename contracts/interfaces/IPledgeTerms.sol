@@ -13,7 +13,6 @@ interface IPledgeTerms {
     error LegUnknown(bytes32 agreement, uint8 leg);
     /// @notice Thrown when the leg pays no holders (`kind`), or pays `account` and nobody else.
     error LegOfAnother(bytes32 agreement, uint8 leg, IRevenue.LegKind kind, address account);
-    error CertificateUnknown(bytes32 certificate);
     /// @notice Thrown when the certificate stands for other income than the one that is pledged.
     error CertificateOfAnother(bytes32 certificate, address steward, bytes32 agreement, uint8 leg);
     error TermsExpired(uint64 deadline, uint256 timestamp);
@@ -28,7 +27,7 @@ interface IPledgeTerms {
     /* CHECKS */
 
     /// @notice Refuses terms that are malformed or late, that pledge income which never reaches the holder, or a certificate
-    /// that stands for other income.
+    /// that stands for other income or that nobody registered.
     /// @return pledge The hash of `terms`: the pledge's id.
     function requireAcceptable(IPledges.Terms calldata terms) external view returns (bytes32 pledge);
 

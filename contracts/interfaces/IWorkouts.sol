@@ -12,8 +12,8 @@ interface IWorkouts {
     /// more. `NotPerfected`: it is not in the statutory register. `RegistrationExpired`: it is there no more. `NotDisbursed`:
     /// it was not disbursed in time, and anyone may end it. `Delinquent`: in arrears for longer than the grace, whether or not
     /// somebody said so, or on the way to enforcement. `WrittenOff`: by its lender. `Disputed`: by a party. `PeriodsOver`: all
-    /// pledged months are over. `SeniorInArrears`: a lien before it takes what it is offered. `CovenantStale`: kept for data
-    /// assets, and set by whoever knows their covenants.
+    /// pledged months are over. `SeniorInArrears`: a lien before it takes what it is offered. `CovenantBroken`: its data
+    /// asset is stale under the covenant, or counts for too little for what is owed.
     enum Reason {
         NotLive,
         NotPerfected,
@@ -24,7 +24,7 @@ interface IWorkouts {
         Disputed,
         PeriodsOver,
         SeniorInArrears,
-        CovenantStale
+        CovenantBroken
     }
 
     /// @notice A party's objection, which stops release and enforcement for a while.

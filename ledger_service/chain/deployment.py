@@ -156,7 +156,7 @@ def deploy(w3: Web3, deployer: str, officers: Officers) -> Deployment:
         "Revenue": (at["Authority"], at["CnyVoucher"], at["MonitoringOracle"], at["Pledges"], at["Funds"]),
         "PledgeTerms": (at["Revenue"], at["DataAssets"]),
         "Pledges": (at["Authority"], at["Revenue"], at["CnyVoucher"], at["PledgeTerms"], at["Workouts"]),
-        "Workouts": (at["Pledges"],),
+        "Workouts": (at["Pledges"], at["DataAssets"]),
         "CarbonCredits": (
             at["Authority"],
             at["Participants"],

@@ -84,8 +84,8 @@ class PledgeReason(IntFlag):
     """期间已过：all pledged months are over."""
     SENIOR_IN_ARREARS = 256
     """先顺位欠付：a lien before it takes what it is offered."""
-    COVENANT_STALE = 512
-    """数据未更新：the data asset is stale."""
+    COVENANT_BROKEN = 512
+    """违反数据资产约定：the data asset is stale, or counts for too little for what is owed."""
 
     @property
     def words(self) -> Words:
@@ -106,7 +106,7 @@ _REASON_WORDS = {
     PledgeReason.DISPUTED: Words("有争议", "disputed"),
     PledgeReason.PERIODS_OVER: Words("期间已过", "periods over"),
     PledgeReason.SENIOR_IN_ARREARS: Words("先顺位欠付", "a senior lien is in arrears"),
-    PledgeReason.COVENANT_STALE: Words("数据未更新", "data stale"),
+    PledgeReason.COVENANT_BROKEN: Words("违反数据资产约定", "data covenant broken"),
 }
 
 

@@ -28,7 +28,7 @@ from ledger_service.domain.pledges import PledgeState
 from ledger_service.facts import emitted, pledges
 from ledger_service.store.books import Reader
 
-ENDED = (PledgeState.RELEASED, PledgeState.CANCELLED)
+ENDED = (PledgeState.RELEASED, PledgeState.CANCELLED, PledgeState.CLOSED, PledgeState.EXPIRED)
 """Where a pledge encumbers nothing any more."""
 _KINDS = (
     *(DataAssetRegistered, VersionAppended, LicenceGranted, LicenceEnded, StewardshipChanged, IncomeRepointed),
@@ -137,12 +137,11 @@ def covenant_report(reader: Reader, certificate: bytes) -> CovenantReport | None
     if pledge.state in ENDED:
         return None
     terms, at = asset.covenant.terms, head.timestamp
-    loan = None if pledge.loan is None else pledge.loan.at(at)
     status = status_of(
         CovenantTerms(terms.freshness_period, terms.stale_bps, terms.max_ltv_bps),
         asset.covenant.appraisal,
         fresh_as_of=_fresh_as_of(reader, asset, terms.quality_feed),
-        debt=0 if loan is None else loan.principal + loan.interest,
+        debt=0 if pledge.loan is None else pledge.loan.at(at).debt,
         running_time=clock.at(at),
     )
     fresh_until = clock.moment(status.fresh_until, at) if status.fresh_until else None

@@ -8,8 +8,8 @@ import pytest
 from brownie.exceptions import VirtualMachineError
 
 from ledger_service.chain.artefacts import load_artefact
-from ledger_service.chain.deployment import ROLES
 from outcomes import announced, facts, refused, silent
+from signing import Instalment, Terms
 from world import (
     ACCOUNT,
     DAY,
@@ -26,6 +26,7 @@ from world import (
     Leg,
     Licence,
     Line,
+    State,
     Version,
     digest,
     person,
@@ -40,6 +41,8 @@ LICENCE = text32("LIC-2026-0001")
 REASON = digest("why the figure is wrong")
 STALE, SHORTFALL, NEVER_APPRAISED, OUT_OF_DATE, DISPUTED = 1, 2, 4, 8, 16
 """Reasons, as bits."""
+COVENANT_BROKEN = 1 << 9
+"""Of `Workouts.good`."""
 NONE, FRESH_, STALE_, SHORT_ = range(4)
 """Standings; see `IDataAssets.Standing`."""
 NO_COVENANT = Covenant(0, 0, 0, NOTHING, NOTHING)
@@ -52,24 +55,51 @@ class Exchange:
 
     county: Any
     assets: Any
-    pledges: Any
-    """Says which certificates are pledged."""
 
     # PLEDGES
 
-    def commit(self, certificate: bytes = CERTIFICATE, lender: Any = None) -> bytes:
+    def terms(self, certificate: bytes = CERTIFICATE, lender: Any = None, **changes: Any) -> Terms:
+        """Half of the steward's licence income of two years for ¥1,000.00 without interest, due in three years."""
+        now = self.county.clock.now()
+        terms = self.county.terms(
+            holder=str(person("steward")),
+            lender=str(lender or person("bank")),
+            agreement=EXCHANGE,
+            leg=STEWARD_LEG,
+            fromPeriod=FEBRUARY,
+            toPeriod=FEBRUARY + 23,
+            bps=5_000,
+            annualRateBps=0,
+            schedule=[Instalment(now + 3 * YEAR, 100_000)],
+            conditions=self.county.conditions(disburseBy=now + YEAR),
+            certificate=certificate,
+        )
+        return terms._replace(**changes)
+
+    def commit(self, lender: Any = None, **changes: Any) -> bytes:
         """Steward and lender sign; nothing is lent yet."""
-        pledge = self.county.new("pledge")
-        self.pledges.setLive(certificate, pledge, lender or person("bank"), {"from": person("relayer")})
-        return pledge
+        lender = lender or person("bank")
+        return self.county.commit(self.terms(lender=lender, **changes), person("steward"), lender)
 
-    def owe(self, pledge: bytes, principal: int, interest: int = 0) -> None:
-        """So much is owed under the pledge now."""
-        self.pledges.setDebt(pledge, (principal, interest, 0), {"from": person("relayer")})
+    def lend(self, **changes: Any) -> bytes:
+        """The bank lends at once."""
+        return self.county.lend(self.terms(**changes), borrower=person("steward"))
 
-    def free(self, certificate: bytes = CERTIFICATE) -> None:
-        """The pledge is over."""
-        self.pledges.setLive(certificate, NOTHING, ZERO, {"from": person("relayer")})
+    def owe(self, pledge: bytes, debt: int) -> None:
+        """The bank lends, if it has not yet, and so much of it is repaid that `debt` is left."""
+        pledges, lender = self.county.pledges, person("bank")
+        if pledges.stateOf(pledge) == State.COMMITTED:
+            self.county.perfect(pledge, lender)
+            principal = pledges.termsOf(pledge)["principal"]
+            self.county.fund(lender, principal)
+            self.county.voucher.approve(pledges, principal, {"from": lender})
+            pledges.disburse(pledge, {"from": lender})
+        if repaid := pledges.debtOf(pledge)["principal"] - debt:
+            self.county.repay(pledge, repaid)
+
+    def free(self) -> None:
+        """The pledge is given up before anything was lent."""
+        self.county.pledges.cancel(self.county.pledges.livePledgeOf(CERTIFICATE), {"from": person("steward")})
 
     # THE REGISTER
 
@@ -138,14 +168,7 @@ heir = person_fixture("heir")
 
 
 @pytest.fixture(scope="module")
-def exchange(county, DataAssets, PledgesOfCertificates, relayer, operator, committee):
-    """A register whose pledges a test decides on. With `Pledges` itself: `assets=county.assets`, and `Exchange.commit`,
-    `owe` and `free` pledge, lend and release there."""
-    pledges = PledgesOfCertificates.deploy({"from": relayer})
-    assets = DataAssets.deploy(county.authority, county.participants, county.oracle, pledges, {"from": relayer})
-    for function, role in (("register", "operator"), ("pause", "guardian"), ("resume", "committee")):
-        selector = getattr(assets, function).signature
-        county.authority.setTargetFunctionRole(assets, [selector], ROLES[role], {"from": committee})
+def exchange(county, operator, committee):
     for name, kind in (("steward", Kind.OPERATOR), ("heir", Kind.OPERATOR)):
         county.participants.admit(person(name), kind, digest(f"papers of {name}"), {"from": operator})
     for feed in (VALUE, QUALITY):
@@ -155,7 +178,7 @@ def exchange(county, DataAssets, PledgesOfCertificates, relayer, operator, commi
     city = str(person("city"))
     legs = [Leg(ACCOUNT, 1_000, city), Leg(ACCOUNT, 9_000, str(person("steward")))]
     county.revenue.publish(EXCHANGE, legs, 0, {"from": committee})
-    return Exchange(county, assets, pledges)
+    return Exchange(county, county.assets)
 
 
 @pytest.fixture
@@ -246,10 +269,14 @@ def test_an_unknown_certificate_has_no_income_to_pledge(exchange, assets):
 
 
 def test_the_register_names_what_it_asks(exchange, county):
-    for assets, pledges in ((exchange.assets, exchange.pledges), (county.assets, county.pledges)):
-        assert assets.participants() == county.participants
-        assert assets.oracle() == county.oracle
-        assert assets.pledges() == pledges
+    assets = exchange.assets
+    assert assets.participants() == county.participants
+    assert assets.oracle() == county.oracle
+    assert assets.pledges() == county.pledges
+
+
+def test_whoever_asks_the_register_asks_this_one(exchange, county):
+    assert county.pledge_terms.dataAssets() == county.workouts.dataAssets() == exchange.assets
 
 
 def test_nothing_is_registered_agreed_or_handed_over_during_a_pause(exchange, pledge, guardian, steward, heir, county):
@@ -724,13 +751,17 @@ def test_a_covenant_ends_with_its_pledge(exchange, assets, covenant, second_bank
         assets.appraise(CERTIFICATE, {"from": second_bank})
 
 
-def test_a_lender_who_sold_its_lien_consents_to_nothing(exchange, assets, pledge, bank, second_bank, steward):
+def test_a_lender_who_sold_its_lien_consents_to_nothing(exchange, assets, workouts, pledge, bank, second_bank, steward):
+    exchange.owe(pledge, 1)
     assets.agreeCovenant(CERTIFICATE, COVENANT, {"from": bank})
-    exchange.pledges.setLive(CERTIFICATE, pledge, second_bank, {"from": person("relayer")})
+    for lender in (bank, second_bank):
+        workouts.transferLien(pledge, second_bank, {"from": lender})
     with refused("NotPartyToPledge", pledge=pledge, caller=bank):
         assets.agreeCovenant(CERTIFICATE, COVENANT, {"from": bank})
     assets.agreeCovenant(CERTIFICATE, COVENANT, {"from": steward})
     assert assets.agreedCovenantOf(pledge)["freshnessPeriod"] == 0
+    assets.agreeCovenant(CERTIFICATE, COVENANT, {"from": second_bank})
+    assert facts(assets.agreedCovenantOf(pledge)) == facts(COVENANT._asdict())
 
 
 # FRESHNESS
@@ -939,15 +970,37 @@ def test_a_figure_of_another_feed_is_none_for_a_new_covenant(exchange, assets, c
 
 
 def test_a_debt_up_to_the_limit_is_none_too_many_and_a_fen_more_is(exchange, covenant):
-    for principal, interest, standing in (
-        (60_000, 0, (FRESH_, 0)),
-        (59_000, 1_000, (FRESH_, 0)),
-        (60_001, 0, (SHORT_, SHORTFALL)),
-        (59_000, 1_001, (SHORT_, SHORTFALL)),
-    ):
-        exchange.owe(covenant, principal, interest)
+    for debt, standing in ((60_001, (SHORT_, SHORTFALL)), (60_000, (FRESH_, 0)), (1, (FRESH_, 0))):
+        exchange.owe(covenant, debt)
         assert exchange.standing() == standing
-        assert exchange.status()["debt"] == principal + interest
+        assert exchange.status()["debt"] == debt
+
+
+def test_interest_and_costs_are_owed_too(exchange, assets, pledges, workouts, clock, bank, relayer):
+    principal, now = 59_000, clock.now()
+    half = principal // 2
+    terms = {
+        "principal": principal,
+        "annualRateBps": WHOLE,
+        "schedule": [Instalment(now + 7 * DAY, half), Instalment(now + YEAR, half)],
+    }
+    lent = exchange.lend(**terms)
+    begun = clock.now()
+    exchange.append()
+    exchange.agree()
+    exchange.appraise(100_000)
+    # At 100 % a year: the last second at which the interest is 1,000 fen, rounded down.
+    clock.stand_at(begun + -(-1_001 * YEAR // principal) - 1)
+    assert (exchange.standing(), exchange.status()["debt"]) == ((FRESH_, 0), 60_000)
+    clock.after(1)
+    assert (exchange.standing(), exchange.status()["debt"]) == ((SHORT_, SHORTFALL), 60_001)
+
+    clock.stand_at(now + 18 * DAY)
+    workouts.markDelinquent(lent, {"from": relayer})
+    before = exchange.status()["debt"]
+    workouts.chargeCosts(lent, 5_000, digest("bill"), {"from": bank})
+    owed = pledges.debtOf(lent)
+    assert exchange.status()["debt"] == before + 5_000 == owed["principal"] + owed["interest"] + owed["costs"]
 
 
 def test_a_debt_without_an_appraisal_is_a_shortfall(exchange, pledge):
@@ -959,10 +1012,19 @@ def test_a_debt_without_an_appraisal_is_a_shortfall(exchange, pledge):
 
 
 def test_becoming_stale_may_be_a_shortfall_and_a_version_cures_both(exchange, covenant, clock):
-    exchange.owe(covenant, 30_000)
-    clock.after(COVENANT.freshnessPeriod + 3)
-    assert exchange.standing() == (STALE_, STALE)
     exchange.owe(covenant, 30_001)
+    assert exchange.standing() == (FRESH_, 0)
+    clock.after(COVENANT.freshnessPeriod + 3)
+    assert exchange.standing() == (SHORT_, STALE | SHORTFALL)
+    exchange.owe(covenant, 30_000)
+    assert exchange.standing() == (STALE_, STALE)
+    exchange.append()
+    assert exchange.standing() == (FRESH_, 0)
+
+
+def test_a_new_version_cures_a_shortfall_that_staleness_made(exchange, covenant, clock):
+    exchange.owe(covenant, 60_000)
+    clock.after(COVENANT.freshnessPeriod + 3)
     assert exchange.standing() == (SHORT_, STALE | SHORTFALL)
     exchange.append()
     assert exchange.standing() == (FRESH_, 0)
@@ -1113,7 +1175,7 @@ def test_during_a_pause_the_value_falls_and_does_not_rise(exchange, assets, cove
 def test_whatever_a_lender_calls_the_steward_keeps_the_asset(exchange, assets, covenant, clock, bank, steward):
     """Enforcing takes the licence income, through `Pledges`; here is nothing for the lender to take."""
     exchange.grant()
-    exchange.owe(covenant, 10**9)
+    exchange.owe(covenant, 100_000)
     clock.after(COVENANT.freshnessPeriod + 3)
     assert exchange.standing() == (SHORT_, STALE | SHORTFALL)
     arguments = {
@@ -1146,6 +1208,84 @@ def test_whatever_a_lender_calls_the_steward_keeps_the_asset(exchange, assets, c
     assert not assets.isLicensed(text32("mine"), bank)
     assert assets.versionCount(CERTIFICATE) == 1
     exchange.append()
+
+
+def test_enforcing_takes_the_licence_income_and_leaves_the_asset(
+    exchange, assets, county, pledges, workouts, revenue, voucher, clock, bank, steward, buyer, treasurer
+):
+    exchange.grant()
+    now = clock.now()
+    pledge = exchange.lend(schedule=[Instalment(now + 30 * DAY, 50_000), Instalment(now + 2 * YEAR, 50_000)])
+    clock.stand_at(now + 40 * DAY + 1)
+    workouts.markDelinquent(pledge, {"from": bank})
+    workouts.remediate(pledge, digest("notice"), {"from": bank})
+    clock.after(30 * DAY + 1)
+    workouts.enforce(pledge, {"from": bank})
+    before, lent = facts(assets.assetOf(CERTIFICATE)), voucher.balanceOf(steward)
+
+    # Of ¥5,000.00 nine tenths are the steward's, and half of those are pledged: more than is owed.
+    revenue.receiveIncome(EXCHANGE, FEBRUARY, 500_000, LICENCE, {"from": treasurer})
+    revenue.collect(Line(EXCHANGE, 1, FEBRUARY, STEWARD_LEG), {"from": bank})
+    assert (voucher.balanceOf(bank), voucher.balanceOf(steward)) == (100_000, lent + 350_000)
+    assert pledges.stateOf(pledge) == State.REPAID
+    assert facts(assets.assetOf(CERTIFICATE)) == before
+    assert assets.isLicensed(LICENCE, buyer)
+
+    pledges.release(pledge, {"from": bank})
+    assets.repoint(CERTIFICATE, EXCHANGE, 0, {"from": steward})
+
+
+# WHETHER A PLEDGE IS GOOD
+
+
+def broken(exchange, pledge):
+    """Whether the pledge is not good for its covenant; nothing else is amiss."""
+    is_good, reasons = exchange.county.workouts.good(pledge)
+    assert (is_good, reasons) in ((True, 0), (False, COVENANT_BROKEN))
+    return not is_good
+
+
+def test_a_pledge_is_not_good_while_its_asset_is_stale_or_short(exchange, covenant, clock):
+    exchange.owe(covenant, 30_001)
+    assert not broken(exchange, covenant)
+    clock.stand_at(exchange.status()["freshUntil"])
+    assert not broken(exchange, covenant)
+    clock.after(1)
+    # Whether or not anybody put it on record.
+    assert (exchange.status()["standing"], broken(exchange, covenant)) == (SHORT_, True)
+    exchange.owe(covenant, 30_000)
+    assert (exchange.status()["standing"], broken(exchange, covenant)) == (STALE_, True)
+    exchange.append()
+    assert not broken(exchange, covenant)
+    exchange.appraise(49_999)
+    assert (exchange.standing(), broken(exchange, covenant)) == ((SHORT_, SHORTFALL), True)
+    exchange.appraise(50_000)
+    assert not broken(exchange, covenant)
+
+
+def test_what_is_no_standing_of_the_asset_leaves_a_pledge_good(exchange, assets, covenant, clock, bank):
+    exchange.owe(covenant, 30_000)
+    assets.dispute(CERTIFICATE, REASON, {"from": bank})
+    clock.stand_at(assets.appraisalOf(covenant)["validUntil"])
+    exchange.append()
+    assert exchange.standing() == (FRESH_, OUT_OF_DATE)
+    assert not broken(exchange, covenant)
+
+
+def test_a_pledge_without_a_covenant_is_good_whatever_its_asset_is(exchange, assets):
+    lent = exchange.lend()
+    assert exchange.standing() == (NONE, 0)
+    assert not broken(exchange, lent)
+
+
+def test_a_lender_sees_before_it_lends_that_the_asset_is_stale(exchange, county, covenant, clock):
+    county.perfect(covenant)
+    assert not broken(exchange, covenant)
+    clock.after(COVENANT.freshnessPeriod + 3)
+    assert broken(exchange, covenant)
+
+
+# WHAT THE REGISTER CANNOT HOLD
 
 
 def test_the_register_shows_commitments_and_no_content(exchange):

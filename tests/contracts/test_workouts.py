@@ -201,52 +201,60 @@ def test_income_that_does_not_exist_is_not_pledged(county, city):
 # DATA ASSETS
 
 
-@pytest.fixture
-def assets(AssetsHarness, relayer):
-    return AssetsHarness.deploy({"from": relayer})
+ASSET = text32("asset 1")
 
 
 @pytest.fixture
-def with_assets(county, assets, PledgeTerms, Pledges, relayer):
-    """The county with data assets."""
-    from dataclasses import replace
+def certify(county, operator):
+    """The data exchange certified an asset whose licence income arrives in a leg."""
 
-    terms = PledgeTerms.deploy(county.revenue, assets, {"from": relayer})
-    parts = (county.authority, county.revenue, county.voucher, terms, county.workouts)
-    return replace(county, pledge_terms=terms, pledges=Pledges.deploy(*parts, {"from": relayer}))
+    def certify(asset, steward, agreement=ONE_PRODUCT, leg=SUPPLIERS_LEG):
+        county.assets.register(asset, steward, digest("papers"), agreement, leg, {"from": operator})
 
-
-def test_a_certificate_is_unknown_where_there_are_no_data_assets(county, pledge_terms):
-    assert pledge_terms.dataAssets() == ZERO
-    with refused("CertificateUnknown", certificate=text32("asset 1")):
-        county.commit(county.terms(certificate=text32("asset 1")))
+    return certify
 
 
-def test_a_certificate_stands_for_the_income_that_is_pledged(with_assets, assets, cooperative, bank, relayer):
-    asset = text32("asset 1")
-    for licence in (
-        (bank, ONE_PRODUCT, SUPPLIERS_LEG),
-        (cooperative, TECH_ENCLAVE, SUPPLIERS_LEG),
-        (cooperative, ONE_PRODUCT, 2),
-    ):
-        assets.register(asset, *licence, {"from": relayer})
-        steward, agreement, leg = licence
+def test_a_certificate_that_nobody_registered_is_not_pledged(county):
+    with refused("UnknownCertificate", certificate=ASSET):
+        county.commit(county.terms(certificate=ASSET))
+
+
+def test_a_certificate_stands_for_the_income_that_is_pledged(county, certify, cooperative, bank):
+    for asset, (steward, agreement, leg) in {
+        text32("another's"): (bank, ONE_PRODUCT, SUPPLIERS_LEG),
+        text32("of another agreement"): (cooperative, TECH_ENCLAVE, SUPPLIERS_LEG),
+        text32("of another leg"): (cooperative, ONE_PRODUCT, 2),
+    }.items():
+        certify(asset, steward, agreement, leg)
         with refused("CertificateOfAnother", certificate=asset, steward=steward, agreement=agreement, leg=leg):
-            with_assets.commit(with_assets.terms(certificate=asset))
+            county.commit(county.terms(certificate=asset))
 
 
-def test_a_data_asset_is_pledged_once_at_a_time(with_assets, assets, cooperative, relayer):
-    asset, pledges = text32("asset 1"), with_assets.pledges
-    assets.register(asset, cooperative, ONE_PRODUCT, SUPPLIERS_LEG, {"from": relayer})
-    first = with_assets.commit(with_assets.terms(certificate=asset, bps=1_000))
-    assert bytes(pledges.livePledgeOf(asset)) == first
-    again = with_assets.terms(certificate=asset, bps=1_000)
-    with refused("CertificatePledged", certificate=asset, pledge=first):
-        with_assets.commit(again)
-    with_assets.commit(with_assets.terms(bps=1_000))
+def test_a_data_asset_is_pledged_once_at_a_time(county, certify, pledges, cooperative):
+    certify(ASSET, cooperative)
+    first = county.commit(county.terms(certificate=ASSET, bps=1_000))
+    assert bytes(pledges.livePledgeOf(ASSET)) == first
+    again = county.terms(certificate=ASSET, bps=1_000)
+    with refused("CertificatePledged", certificate=ASSET, pledge=first):
+        county.commit(again)
+    certify(text32("asset 2"), cooperative)
+    county.commit(county.terms(certificate=text32("asset 2"), bps=1_000))
+    county.commit(county.terms(bps=1_000))
     pledges.cancel(first, {"from": cooperative})
-    assert pledges.livePledgeOf(asset) == "0x" + NOTHING.hex()
-    assert bytes(pledges.livePledgeOf(asset)) != with_assets.commit(again)
+    assert pledges.livePledgeOf(ASSET) == "0x" + NOTHING.hex()
+    assert county.commit(again) == bytes(pledges.livePledgeOf(ASSET)) != first
+
+
+@pytest.mark.parametrize("state", sorted(NAMES.keys() - {"None"}))
+def test_a_data_asset_is_free_when_its_pledge_has_ended_and_not_before(county, certify, pledges, cooperative, state):
+    certify(ASSET, cooperative)
+    pledge = county.bring(NAMES[state], county.terms(certificate=ASSET))
+    assert bytes(pledges.livePledgeOf(ASSET)) == (pledge if state in LIVE else NOTHING)
+    if state in LIVE:
+        with refused("AssetPledged", certificate=ASSET, pledge=pledge):
+            county.assets.repoint(ASSET, ONE_PRODUCT, 2, {"from": cooperative})
+    else:
+        county.assets.repoint(ASSET, ONE_PRODUCT, 2, {"from": cooperative})
 
 
 # DELINQUENCY

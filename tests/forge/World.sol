@@ -15,7 +15,6 @@ import {RetirementCertificates} from "../../contracts/RetirementCertificates.sol
 import {Revenue} from "../../contracts/Revenue.sol";
 import {Workouts} from "../../contracts/Workouts.sol";
 import {ICarbonCredits} from "../../contracts/interfaces/ICarbonCredits.sol";
-import {ICertificateLiens} from "../../contracts/interfaces/IDataAssets.sol";
 import {IMonitoringOracle} from "../../contracts/interfaces/IMonitoringOracle.sol";
 import {IParticipants} from "../../contracts/interfaces/IParticipants.sol";
 import {IRevenue} from "../../contracts/interfaces/IRevenue.sol";
@@ -101,9 +100,9 @@ abstract contract World is ForgeTest {
         revenue = new Revenue(address(authority), voucher, oracle, pledgesAt, fundsAt);
         PledgeTerms terms = new PledgeTerms(revenue, assetsAt);
         pledges = new Pledges(address(authority), address(revenue), voucher, terms, workoutsAt);
-        workouts = new Workouts(pledges);
+        workouts = new Workouts(pledges, assetsAt);
         funds = new Funds(address(authority), revenue, voucher);
-        assets = new DataAssets(address(authority), participants, oracle, ICertificateLiens(address(pledges)));
+        assets = new DataAssets(address(authority), participants, oracle, pledges);
         credits = new CarbonCredits(address(authority), participants, oracle, revenue, certificatesAt);
         certificates = new RetirementCertificates(credits);
         panel = new MonitoringPanel(address(authority), oracle, participants);

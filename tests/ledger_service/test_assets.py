@@ -12,6 +12,7 @@ from ledger_service.chain.events import (
     AppraisalDisputed,
     AppraisalDisputeEnded,
     Appraised,
+    CostsCharged,
     Covenant,
     CovenantAgreed,
     CovenantProposed,
@@ -23,6 +24,7 @@ from ledger_service.chain.events import (
     IncomeRepointed,
     MarkedStale,
     PauseChanged,
+    Repayment,
     StateChanged,
     StewardshipChanged,
     StewardshipOffered,
@@ -34,8 +36,9 @@ from ledger_service.domain.assets import Appraisal, CovenantTerms, Reason, Stand
 from ledger_service.domain.books import Block, EventId
 from ledger_service.domain.identifiers import bytes32_of
 from ledger_service.domain.pledges import PledgeState
+from ledger_service.facts import pledges
 from ledger_service.indexer import sync
-from ledger_service.reports.data_assets import DataAssetUnknown, covenant_report, data_asset, data_assets
+from ledger_service.reports.data_assets import ENDED, DataAssetUnknown, covenant_report, data_asset, data_assets
 from ledger_service.store.books import Books
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "covenants.json"
@@ -196,6 +199,19 @@ def test_the_debt_of_the_pledge_is_held_against_what_the_asset_counts_for(story:
     assert story.report().status.standing is Standing.SHORTFALL
 
 
+def test_enforcement_costs_are_a_debt_too_until_they_are_paid(story: Story, pledge: bytes) -> None:
+    before = story.report().status.debt
+    charged = CostsCharged(pledge, 5_000, 5_000, 5_000, b"\1" * 32, SOMEBODY)
+    story.happen(charged, contract="Workouts", after=0)
+    assert story.report().status.debt == before + 5_000
+    with story.books.reading() as reader:
+        owed = pledges(reader)[pledge].loan
+    assert owed is not None
+    paid = Repayment(pledge, SOMEBODY, SOMEBODY, 5_000, 0, 1, owed.principal - 1, owed.interest, 0)
+    story.happen(paid, contract="Pledges", after=0)
+    assert story.report().status.debt == before - 1
+
+
 def test_a_pause_of_the_register_moves_the_end_of_freshness_and_another_contracts_does_not(story: Story) -> None:
     until = story.report().fresh_until
     story.happen(PauseChanged(True, b"\1" * 32, 0, SOMEBODY), contract="Pledges")
@@ -252,7 +268,15 @@ def test_a_figure_lives_on_under_an_amended_covenant_and_not_under_another_feed_
     assert story.reasons() == Reason.NEVER_APPRAISED | Reason.SHORTFALL
 
 
-@pytest.mark.parametrize("over", [PledgeState.RELEASED, PledgeState.CANCELLED])
+@pytest.mark.parametrize("state", [each for each in PledgeState if each not in (*ENDED, PledgeState.NONE)])
+def test_a_covenant_holds_while_its_pledge_encumbers_the_asset(
+    story: Story, pledge: bytes, state: PledgeState
+) -> None:
+    story.happen(StateChanged(pledge, PledgeState.ACTIVE, state, SOMEBODY), contract="Pledges")
+    assert story.report() is not None
+
+
+@pytest.mark.parametrize("over", ENDED)
 def test_a_covenant_ends_with_its_pledge(story: Story, pledge: bytes, over: PledgeState) -> None:
     story.happen(StateChanged(pledge, PledgeState.REPAID, over, SOMEBODY), contract="Pledges")
     assert story.report() is None
