@@ -38,13 +38,13 @@ def main() -> int:
                 return 2
             broken = source.replace(guard["remove"], guard.get("put", ""))
             match = guard.get("test", f"{guard['invariant']}_")
-            passed = workshop.succeeds(
-                {guard["file"]: broken}, ["node_modules/.bin/forge", "test", "--match-test", match], limit=900
-            )
-            print(
-                f"{guard['invariant']}: {'未发现 · not noticed' if passed else '已发现 · noticed'} — {guard['why']}",
-                flush=True,
-            )
+            command = ["node_modules/.bin/forge", "test", "--no-match-contract", "Everything", "--match-test", match]
+            passed, output = workshop.run({guard["file"]: broken}, command, limit=900)
+            if "[FAIL" not in output and not passed:
+                print(f"{guard['invariant']}: 无法编译 · does not even compile\n{output[-2000:]}", file=sys.stderr)
+                return 2
+            verdict = "未发现 · not noticed" if passed else "已发现 · noticed"
+            print(f"{guard['invariant']}: {verdict} — {guard['why']}", flush=True)
             if passed:
                 held.append(guard["invariant"])
     return 1 if held else 0

@@ -38,6 +38,10 @@ class Workshop:
 
     def succeeds(self, sources: Mapping[str, str], command: Sequence[str], limit: int) -> bool:
         """Whether `command` ends well within `limit` seconds with these texts in place of their files."""
+        return self.run(sources, command, limit)[0]
+
+    def run(self, sources: Mapping[str, str], command: Sequence[str], limit: int) -> tuple[bool, str]:
+        """The same, and what the command wrote."""
         copy = self._free.get()
         originals = {path: (copy / path).read_text("utf-8") for path in sources}
         try:
@@ -47,13 +51,15 @@ class Workshop:
                 command,
                 cwd=copy,
                 env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
                 timeout=limit,
                 check=False,
             )
-            return ended.returncode == 0
+            return ended.returncode == 0, ended.stdout
         except subprocess.TimeoutExpired:
-            return False
+            return False, f"no end within {limit} s"
         finally:
             for path, original in originals.items():
                 (copy / path).write_text(original, "utf-8")

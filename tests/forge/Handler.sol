@@ -368,11 +368,36 @@ contract Handler is World {
         index = index % register.accounts.length;
         IRevenue.Leaf memory leaf = IRevenue.Leaf(uint64(index), register.accounts[index], register.weights[index]);
         bytes memory proof = Tree.proof(register, index);
+        bytes32[] memory liens = pledges.liensOf(leaf.account, line.agreement, line.leg);
+        uint256[] memory debts = _debtsOf(liens);
         vm.prank(anyone(who));
         try revenue.claim(line, leaf, proof) returns (uint256 amount) {
             if (amount == 0) violations.push("a claim of nothing was accepted");
+            _checkJuniors(liens, debts, line.period);
             _count("claim");
         } catch {}
+    }
+
+    function _debtsOf(bytes32[] memory liens) private view returns (uint256[] memory debts) {
+        debts = new uint256[](liens.length);
+        for (uint256 i = 0; i < liens.length; i++) {
+            IPledges.Debt memory owed = pledges.debtOf(liens[i]);
+            debts[i] = owed.principal + owed.interest + owed.costs;
+        }
+    }
+
+    /// @dev I9: once a lien on this period is in arrears still, nothing was paid to those behind it.
+    function _checkJuniors(bytes32[] memory liens, uint256[] memory debts, Period of_) private {
+        uint256[] memory left = _debtsOf(liens);
+        bool isSeniorInArrears = false;
+        for (uint256 i = 0; i < liens.length; i++) {
+            if (isSeniorInArrears && left[i] < debts[i]) {
+                violations.push("I9: a junior was paid before a senior in arrears");
+            }
+            IPledges.Standing memory standing = pledges.standingOf(liens[i]);
+            bool isOnIt = standing.fromPeriod <= Period.unwrap(of_) && Period.unwrap(of_) <= standing.toPeriod;
+            if (isOnIt && _owes(standing.state) && pledges.debtOf(liens[i]).arrears != 0) isSeniorInArrears = true;
+        }
     }
 
     function claimAll(uint256 which, uint256 month) external watched {

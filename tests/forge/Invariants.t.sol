@@ -344,7 +344,7 @@ contract InvariantsTest is ForgeTest {
         _county.checkPledgedShares();
     }
 
-    function invariant_I3_I5_I8_I10_I11_I12_I16_I17_nothing_was_accepted_that_never_may_be() external view {
+    function invariant_I3_I5_I8_I9_I10_I11_I12_I16_I17_nothing_was_accepted_that_never_may_be() external view {
         if (_county.violationCount() != 0) revert Broken(_county.violations(0));
     }
 

@@ -269,9 +269,7 @@ def test_a_figure_lives_on_under_an_amended_covenant_and_not_under_another_feed_
 
 
 @pytest.mark.parametrize("state", [each for each in PledgeState if each not in (*ENDED, PledgeState.NONE)])
-def test_a_covenant_holds_while_its_pledge_encumbers_the_asset(
-    story: Story, pledge: bytes, state: PledgeState
-) -> None:
+def test_a_covenant_holds_while_its_pledge_encumbers_the_asset(story: Story, pledge: bytes, state: PledgeState) -> None:
     story.happen(StateChanged(pledge, PledgeState.ACTIVE, state, SOMEBODY), contract="Pledges")
     assert story.report() is not None
 
