@@ -929,6 +929,8 @@ class AssetCovenant(Answer):
     """Where the asset stands under its live pledge, at the newest block in the books."""
 
     pledge: Hex32
+    lender: AddressText
+    """Who lends now: the lien may have been transferred."""
     standing: Literal["fresh", "stale", "shortfall"]
     standing_text: Text
     reasons: list[AssetReason]
@@ -954,6 +956,7 @@ class AssetCovenant(Answer):
         return cls.model_validate(
             {
                 "pledge": _hex(agreed.event.pledge),
+                "lender": report.lender,
                 "standing": status.standing.name.lower(),
                 "standing_text": Text.of(status.standing.words),
                 "reasons": [AssetReason.of(reason) for reason in status.reasons],

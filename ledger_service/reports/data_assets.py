@@ -103,6 +103,8 @@ class CovenantReport:
     """Where an asset stands under its live pledge; times are UTC."""
 
     covenant: AgreedCovenant
+    lender: Address
+    """Who lends now, and disputes and amends: the lien may have been transferred."""
     status: Status
     fresh_until: int | None
     """Nothing when no version counts."""
@@ -145,7 +147,7 @@ def covenant_report(reader: Reader, certificate: bytes) -> CovenantReport | None
         running_time=clock.at(at),
     )
     fresh_until = clock.moment(status.fresh_until, at) if status.fresh_until else None
-    return CovenantReport(asset.covenant, status, fresh_until, at)
+    return CovenantReport(asset.covenant, pledge.lender, status, fresh_until, at)
 
 
 def _register(reader: Reader) -> tuple[dict[bytes, DataAsset], RunningTime]:

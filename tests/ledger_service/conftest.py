@@ -292,8 +292,8 @@ class County:
     def close(self, pot: Pot) -> None:
         self.send(self.of("Revenue").closePeriod(bytes32_of(pot.agreement), pot.period.value), self.treasurer)
 
-    def lend(self, principal: int) -> bytes:
-        """The cooperative pledges 60 % of its carbon income to the bank for a loan. Returns the pledge."""
+    def lend(self, principal: int, *, bps: int = 6_000, certificate: bytes = bytes(32), nonce: int = 1) -> bytes:
+        """The cooperative pledges a part of its carbon income to the bank for a loan. Returns the pledge."""
         now = self.chain.timestamp()
         terms = Terms(
             holder=self.cooperative.address,
@@ -302,21 +302,21 @@ class County:
             leg=self.carbon.leg,
             fromPeriod=DECEMBER.value,
             toPeriod=DECEMBER.value + 12,
-            bps=6_000,
+            bps=bps,
             principal=principal,
             annualRateBps=435,
             schedule=(Instalment(now, principal // 2), Instalment(now + 300 * DAY, principal - principal // 2)),
             conditions=Conditions(now + DAY, 10 * DAY, 30 * DAY, 0, principal // 20, 2 * principal, 8_000),
-            certificate=bytes(32),
-            nonce=1,
+            certificate=certificate,
+            nonce=nonce,
             deadline=now + DAY,
         )
         signatures = [sign_terms(self.chain, terms, party) for party in (self.cooperative, self.bank)]
         self.send(self.of("Pledges").commit(terms.as_tuple(), *signatures), self.relayer)
         pledge: bytes = self.of("Pledges").pledgeId(terms.as_tuple()).call()
-        perfection = (bytes32_of("REG-1"), now + 400 * DAY, keccak(text="account"), keccak(text="notice"))
+        perfection = (bytes32_of(f"REG-{nonce}"), now + 400 * DAY, keccak(text="account"), keccak(text="notice"))
         self.send(self.of("Pledges").perfect(pledge, perfection), self.bank)
-        reference = self.bank_books(Direction.IN, principal, "LOAN-1")
+        reference = self.bank_books(Direction.IN, principal, f"LOAN-{nonce}")
         self.send(self.of("CnyVoucher").mint(self.bank.address, principal, reference), self.treasurer)
         approved = self.chain.deployment.contracts["Pledges"]
         self.send(self.of("CnyVoucher").approve(approved, principal), self.bank)

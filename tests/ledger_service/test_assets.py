@@ -1,7 +1,7 @@
 """Data assets: what they count for, and what the register says of them."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from ledger_service.chain.events import (
 from ledger_service.domain.assets import Appraisal, CovenantTerms, Reason, Standing, counts_down, is_short, status_of
 from ledger_service.domain.books import Block, EventId
 from ledger_service.domain.identifiers import bytes32_of
-from ledger_service.domain.pledges import PledgeState
+from ledger_service.domain.pledges import PledgeReason, PledgeState
 from ledger_service.facts import pledges
 from ledger_service.indexer import sync
 from ledger_service.reports.data_assets import ENDED, DataAssetUnknown, covenant_report, data_asset, data_assets
@@ -305,3 +305,49 @@ def test_what_the_contract_registers_reaches_the_books(county, books: Books) -> 
     assert [each.event.number for each in asset.versions] == [1, 2]
     assert view.versionOf(CERTIFICATE, 2).call()[0] == asset.versions[1].event.version.content
     assert [bool(each.ended) for each in asset.licences.values()] == [True, False]
+
+
+def test_the_books_say_of_a_covenant_what_the_contract_says(county, books: Books, covenant: Covenant) -> None:
+    """Through a sale of the lien, enforcement costs and the day on which the data become stale."""
+    assets, workouts = county.of("DataAssets"), county.of("Workouts")
+    cooperative, bank, buyer = county.cooperative, county.bank, county.buyer
+    for each in (cooperative, bank, buyer):
+        county.rpc("anvil_setBalance", each.address, hex(10**24))
+    papers, agreement = keccak(text="papers"), bytes32_of("carbon-pool")
+    county.send(
+        assets.register(CERTIFICATE, cooperative.address, papers, agreement, county.carbon.leg), county.operator
+    )
+    pledge = county.lend(1_000_000, bps=1_000, certificate=CERTIFICATE, nonce=2)
+    agreed = tuple(asdict(replace(covenant, valuation_feed=bytes32_of("carbon-kg"))).values())
+    for party in (cooperative, bank):
+        county.send(assets.agreeCovenant(CERTIFICATE, agreed), party)
+    now = county.chain.timestamp()
+    county.send(assets.append(CERTIFICATE, (keccak(text="content"), bytes(32), 1, now - DAY, now, now)), cooperative)
+
+    def check(standing: Standing, lender: str) -> None:
+        sync(county.chain, books)
+        with books.reading() as reader:
+            report, head = covenant_report(reader, CERTIFICATE), reader.head()
+        assert report is not None
+        assert head is not None
+        on_chain, status = assets.covenantOf(CERTIFICATE).call(block_identifier=head.number), report.status
+        assert (status.standing, status.reasons) == (on_chain[0], on_chain[1])
+        assert (pledge, status.value, status.debt, status.fresh_until) == on_chain[2:]
+        assert (status.standing, report.lender) == (standing, lender)
+        assert bool(PledgeReason(workouts.good(pledge).call()[1]) & PledgeReason.COVENANT_BROKEN) == (
+            standing in (Standing.STALE, Standing.SHORTFALL)
+        )
+
+    check(Standing.SHORTFALL, bank.address)
+    county.measure("carbon-kg", "DEX-2026-000001", county.register([10**9]))
+    county.send(assets.appraise(CERTIFICATE), county.relayer)
+    check(Standing.FRESH, bank.address)
+    for party in (bank, buyer):
+        county.send(workouts.transferLien(pledge, buyer.address), party)
+    check(Standing.FRESH, buyer.address)
+    county.wait(11 * DAY)
+    county.send(workouts.markDelinquent(pledge), county.relayer)
+    county.send(workouts.chargeCosts(pledge, 50_000, keccak(text="bill")), buyer)
+    check(Standing.FRESH, buyer.address)
+    county.wait(30 * DAY)
+    check(Standing.STALE, buyer.address)
