@@ -65,7 +65,7 @@ class Exchange:
 
     def owe(self, pledge: bytes, principal: int, interest: int = 0) -> None:
         """So much is owed under the pledge now."""
-        self.pledges.setDebt(pledge, (principal, interest, 0), {"from": person("relayer")})
+        self.pledges.setDebt(pledge, (principal, interest, 0, 0, 0, 0), {"from": person("relayer")})
 
     def free(self, certificate: bytes = CERTIFICATE) -> None:
         """The pledge is over."""
