@@ -223,13 +223,16 @@ def test_leaves_of_registers_are_proved_the_same_in_all_three(harness, random: R
 
 
 def test_liens_are_served_the_same_by_the_specification_and_the_core(random: Random) -> None:
-    """SPEC L1 with up to 8 liens. `Pledges` is held against the specification by its own random claims."""
+    """SPEC L1 and L12 with up to 8 liens. `Pledges` is held against the specification by its own random claims."""
     for _ in range(COUNTS["liens"]):
         cuts = sorted(random.randint(0, 10_000) for _ in range(random.randint(0, 8)))
         shares = [after - before for before, after in zip([0, *cuts], cuts, strict=False)]
         before, step = amount(random), random.choice([0, 1, random.randint(0, 100), amount(random)])
         after = min(MAX, before + step)
-        liens = [(bps, amount(random)) for bps in shares]
+        dues = [amount(random) for _ in shares]
+        liens = [
+            (bps, due, random.choice([0, random.randint(0, due), due])) for bps, due in zip(shares, dues, strict=True)
+        ]
         expected = model.divert(before, after, liens)
         assert pyo3_core.divert(before, after, liens) == expected
         taken, rest = expected

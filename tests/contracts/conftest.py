@@ -89,6 +89,20 @@ def _receipts_first(request: pytest.FixtureRequest) -> None:
     network.gas_limit(GAS_LIMIT)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_undo_buffer() -> Iterator[None]:
+    """Nobody undoes single transactions here.
+
+    Brownie's thread behind every transaction would take snapshots while tests take and revert their own, and read the
+    environment while pytest changes it, which now and then fails a test.
+    """
+    from brownie.network.state import Chain
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Chain, "_add_to_undo_buffer", lambda *_: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _isolation(module_isolation: None) -> Iterator[None]:
     """What a test did is undone.

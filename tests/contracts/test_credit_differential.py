@@ -19,7 +19,7 @@ from world import (
     text32,
 )
 
-STEPS = 150
+STEPS = 90
 YEARLY_MAXIMUM = 600
 STATES = (model.TRADABLE, model.BUFFER, model.RETIRED, model.CANCELLED, model.REVERSED)
 USED = {
