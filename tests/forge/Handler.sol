@@ -437,6 +437,20 @@ contract Handler is World {
         } catch {}
     }
 
+    /// @dev I17: place, weight and proof are right, and the account is somebody else's.
+    function claimForSomebodyElse(uint256 which, uint256 month, uint256 index, uint256 who) external watched {
+        month = month % PERIODS;
+        (IRevenue.Line memory line, bytes32 feed) = _registerLine(which, month);
+        Tree.Register memory register = registerOf(feed, month);
+        if (register.accounts.length == 0) return;
+        index = index % register.accounts.length;
+        if (register.accounts[index] == anyone(who)) return;
+        IRevenue.Leaf memory leaf = IRevenue.Leaf(uint64(index), anyone(who), register.weights[index]);
+        try revenue.claim(line, leaf, Tree.proof(register, index)) {
+            violations.push("I17: a share was paid to somebody else");
+        } catch {}
+    }
+
     /// @dev Two legs and two months at once; what is owed nothing is passed over.
     function collectMany(uint256 agreement, uint256 month) external watched {
         IRevenue.Line[] memory lines = new IRevenue.Line[](4);

@@ -30,6 +30,7 @@ abstract contract World is ForgeTest {
     bytes32 internal constant CROSS = "cross-check";
     bytes32 internal constant DELIVERED = "delivered";
     bytes32 internal constant PROCESSED = "processed";
+    bytes32 internal constant VALUATION = "valuation";
     bytes32 internal constant FOREST = "forest";
     bytes32 internal constant TEA = "tea";
     bytes32 internal constant PROJECT = "project";
@@ -150,6 +151,8 @@ abstract contract World is ForgeTest {
         oracle.configureFeed(CROSS, IMonitoringOracle.Feed(1, 0, 0, LAG, LAG, 0, 0, -most, most));
         oracle.configureFeed(DELIVERED, IMonitoringOracle.Feed(1, 0, 0, LAG, LAG, 0, 0, 0, most));
         oracle.configureFeed(PROCESSED, IMonitoringOracle.Feed(1, 0, 0, LAG, LAG, 0, 0, 0, most));
+        oracle.configureFeed(VALUATION, IMonitoringOracle.Feed(1, 0, 0, LAG, LAG, 0, 0, 0, most));
+        oracle.addSigner(VALUATION, vm.addr(SCALES_KEY), 1);
         oracle.addSigner(CARBON, vm.addr(REPORTER_KEY), 1);
         oracle.addSigner(CARBON, vm.addr(REPORTER_KEY + 1), 1);
         oracle.addSigner(CARBON, vm.addr(REPORTER_KEY + 2), 2);
@@ -259,6 +262,7 @@ abstract contract World is ForgeTest {
     }
 
     function subjectOf(bytes32 feed) internal pure returns (bytes32) {
+        if (feed == VALUATION) return CERTIFICATE;
         return feed == CARBON || feed == CROSS ? FOREST : TEA;
     }
 
