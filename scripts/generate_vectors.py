@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
@@ -73,6 +74,23 @@ COVENANT_RULE: Final = (
     "D10 a disputed value counts as the lower of value and previous; a stale one as floor(figure*stale_bps/10000). "
     "D11 short = debt*10000 > counts*max_ltv_bps. "
     "Flags are 0 or 1."
+)
+
+TIER_RULE: Final = (
+    "T2 a receipt that takes the cumulative income from a to b gives the tier [begin, end) "
+    "min(max(b, begin), end) - min(max(a, begin), end); the last tier has no end."
+)
+CREDIT_RULE: Final = (
+    "C1 of a batch floor(value*buffer_bps/10000) kg are buffer. "
+    "C2 serials of a project follow each other from 1. "
+    "C6 a value above floor(yearly_maximum*seconds/31536000) is refused. "
+    "C7 what is used up are the lowest tradable serials of the batch; serial_start is the first of them. "
+    "C10 a loss comes out of the buffers, the newest batch first, the highest serials first. "
+    "C11 what is left falls short, the newest batch first, of each at most what is outstanding or retired and not yet "
+    "short; while a batch is short, its pool neither sells nor retires any of it. "
+    "C12 the rest is the deficit, which the next batch takes over. "
+    "C13 a shortfall is made good by cancelling credits of any batch of the project, and never beyond it. "
+    "The pool sells to the buyer. Batches are numbered from 1. After each step: every batch, and the deficit."
 )
 
 U64: Final = 2**64 - 1
@@ -833,6 +851,149 @@ def covenants() -> Json:
     }
 
 
+# TIERS
+
+
+def tiers() -> Json:
+    """T2."""
+    seed = Seed("tiers")
+    bounds = [0, 5_000_000, 10_000_000]
+    cases: list[tuple[int, int, list[int]]] = [
+        *((0, amount, bounds) for amount in (1, 4_999_999, 5_000_000, 5_000_001, 10_000_000, 10_000_001, U64)),
+        *((4_999_999, amount, bounds) for amount in (1, 2, 5_000_001, 5_000_002)),
+        (10_000_000, 1, bounds),
+        (1, U64 - 1, bounds),
+        (0, 7, [0]),
+        (6, U64 - 6, [0]),
+        (0, 10, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (3, 3, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (0, U64, [0, U64]),
+        (0, U64, [0, U64 - 1]),
+        (1, 1, [0, U128]),
+    ]
+    for _ in range(24):
+        ascending = sorted({1 + seed.below(1_000) for _ in range(seed.below(8))})
+        cases.append((seed.below(1_200), 1 + seed.below(1_200), [0, *ascending]))
+    return {
+        "rule": TIER_RULE,
+        "receipts": [
+            {"cumulative": before, "amount": amount, "bounds": each, "parts": model.tier_parts(before, amount, each)}
+            for before, amount, each in cases
+        ],
+    }
+
+
+# CREDITS
+
+
+class CreditHistory:
+    """What happens to a project's credits, step by step, and what each step leaves behind."""
+
+    def __init__(self, buffer_bps: int, yearly_maximum: int) -> None:
+        self.project = model.CarbonProject(buffer_bps, yearly_maximum)
+        self.held: dict[tuple[str, int], int] = {}
+        self.month = 0
+        self.steps: list[Json] = []
+
+    def batch(self, number: int) -> model.CreditBatch:
+        return self.project.batches[number - 1]
+
+    def measured(self, value: int) -> Json:
+        """The next month, from its first second to the one after its last, and what it brought."""
+        self.month += 1
+        start, end = (
+            int(datetime(1990 + month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp())
+            for month in (self.month, self.month + 1)
+        )
+        return {"start": start, "end": end, "value": value}
+
+    def issue(self, value: int) -> None:
+        facts = self.measured(value)
+        try:
+            issued = self.project.issue(value, facts["end"] - facts["start"])
+        except model.Implausible as refused:
+            self.add({"act": "issue", **facts, "error": type(refused).__name__, "maximum": refused.maximum})
+            return
+        number = len(self.project.batches)
+        self.held |= {("pool", number): issued.count(model.TRADABLE), ("buyer", number): 0}
+        self.add({"act": "issue", **facts, "serial_start": issued.first})
+
+    def reverse(self, value: int) -> None:
+        self.project.reverse(value)
+        self.add({"act": "reverse", **self.measured(value)})
+
+    def sell(self, number: int, quantity: int) -> None:
+        self.held["pool", number] -= quantity
+        self.held["buyer", number] += quantity
+        self.add({"act": "sell", "batch": number, "quantity": quantity})
+
+    def use_up(self, act: str, by: str, number: int, quantity: int) -> None:
+        first = self.batch(number).use_up(quantity, {"retire": model.RETIRED, "cancel": model.CANCELLED}[act])
+        self.held[by, number] -= quantity
+        self.add({"act": act, "by": by, "batch": number, "quantity": quantity, "serial_start": first})
+
+    def make_good(self, by: str, number: int, source: int, quantity: int) -> None:
+        facts = {"act": "make_good", "by": by, "batch": number, "source": source, "quantity": quantity}
+        try:
+            first = self.project.make_good(self.batch(number), self.batch(source), quantity)
+        except model.AboveShortfall as refused:
+            self.add(facts | {"error": type(refused).__name__, "shortfall": refused.shortfall})
+            return
+        self.held[by, source] -= quantity
+        self.add(facts | {"serial_start": first})
+
+    def add(self, step: Json) -> None:
+        states = (model.TRADABLE, model.BUFFER, model.RETIRED, model.CANCELLED, model.REVERSED)
+        batches = [
+            {state: batch.count(state) for state in states}
+            | {"shortfall": batch.shortfall, "made_good": batch.made_good}
+            for batch in self.project.batches
+        ]
+        self.steps.append(step | {"batches": batches, "deficit": self.project.deficit})
+
+    def shown(self) -> Json:
+        facts = {"buffer_bps": self.project.buffer_bps, "yearly_maximum": self.project.yearly_maximum}
+        return facts | {"steps": self.steps}
+
+
+def credit_histories() -> Json:
+    """C1, C2 and C6 to C13."""
+    plain = CreditHistory(1_500, 1_000_000)
+    plain.issue(1)
+    plain.issue(6)
+    plain.issue(7)
+    plain.sell(3, 5)
+    plain.use_up("retire", "buyer", 3, 2)
+    plain.use_up("cancel", "pool", 3, 1)
+    plain.use_up("retire", "buyer", 3, 3)
+    plain.use_up("retire", "pool", 2, 6)
+
+    # The most that 28 and 30 days may bring of 1,000 kg a year, and a kilogram too much for 31.
+    bounded = CreditHistory(0, 1_000)
+    bounded.issue(76)
+    bounded.issue(85)
+    bounded.issue(82)
+
+    lossy = CreditHistory(2_000, 1_000_000)
+    lossy.issue(100)
+    lossy.issue(50)
+    lossy.sell(1, 60)
+    lossy.sell(2, 30)
+    lossy.reverse(10)
+    lossy.reverse(19)
+    lossy.reverse(2)
+    lossy.use_up("retire", "buyer", 2, 20)
+    lossy.make_good("buyer", 2, 1, 2)
+    lossy.make_good("buyer", 2, 1, 1)
+    lossy.make_good("buyer", 2, 1, 1)
+    lossy.reverse(500)
+    lossy.issue(40)
+    lossy.issue(400)
+    lossy.make_good("pool", 1, 4, 79)
+    lossy.make_good("pool", 1, 4, 1)
+    return {"rule": CREDIT_RULE, "histories": [history.shown() for history in (plain, bounded, lossy)]}
+
+
 VECTORS: Final[dict[str, Callable[[], Json]]] = {
     "sharing.json": sharing,
     "register.json": registers,
@@ -840,6 +1001,8 @@ VECTORS: Final[dict[str, Callable[[], Json]]] = {
     "allocation.json": allocation,
     "liens.json": liens,
     "covenants.json": covenants,
+    "tiers.json": tiers,
+    "credits.json": credit_histories,
 }
 
 

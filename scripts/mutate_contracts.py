@@ -200,7 +200,7 @@ def mutants_of(rule: str) -> list[Mutant]:
 
 
 def compiled(rule: Rule, source: str) -> dict[str, dict[str, str]] | None:
-    """Code of the contracts that have the rule in them, with `source` in its file's place; None if that does not compile."""
+    """Code of the contracts that have the rule in them, with `source` as its file; None if it does not compile."""
     given = {path: (ROOT / path).read_text("utf-8") for path in rule.contracts} | {rule.path: source}
     request = {
         "language": "Solidity",

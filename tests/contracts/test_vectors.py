@@ -16,15 +16,22 @@ from signing import VECTORS, Instalment, unhex
 from world import (
     ACCOUNT,
     DAY,
+    DECEMBER,
     ONE_PRODUCT,
+    SCALES_RULES,
+    SENSORS,
     SUPPLIERS_LEG,
     U64,
     U128,
     WHOLE,
     YEAR,
     County,
+    Holders,
     Leg,
     Perfection,
+    Project,
+    Tier,
+    Use,
     dated,
     first_second,
     month,
@@ -368,6 +375,118 @@ def check_standing(bench, vector):
     assert bench.libraries.isShort(counts, max_ltv_bps, debt) == (short == 1)
 
 
+# TIERS
+
+
+def check_receipt(bench, vector):
+    cumulative, amount = numbers(vector, "cumulative", "amount")
+    revenue, name, city = bench.county.revenue, bench.county.new("tiers"), str(person("city"))
+    tiers = [Tier(bound, [Leg(ACCOUNT, WHOLE, city)]) for bound in integers(vector["bounds"])]
+    revenue.publishTiers(name, tiers, 0, {"from": person("committee")})
+
+    def received():
+        return [revenue.receivedOf(name, version, DECEMBER) for version in range(1, len(tiers) + 1)]
+
+    if cumulative:
+        bench.county.receive(name, DECEMBER, cumulative)
+    before = received()
+    bench.county.receive(name, DECEMBER, amount)
+    assert [after - was for was, after in zip(before, received(), strict=True)] == integers(vector["parts"])
+
+
+# CREDITS
+
+
+def check_history(bench, vector):
+    history = CreditHistory(bench.county, *numbers(vector, "buffer_bps", "yearly_maximum"))
+    for step in vector["steps"]:
+        history.take(step)
+
+
+class CreditHistory:
+    """A project of its own, measured by scales."""
+
+    FEED, GROVE, REGISTER = text32("bamboo-kg"), text32("grove"), 3
+
+    def __init__(self, county, buffer_bps, yearly_maximum):
+        self.county, self.credits = county, county.credits
+        self.name = county.new("project")
+        committee = {"from": person("committee")}
+        county.oracle.configureFeed(
+            self.FEED, SCALES_RULES._replace(minimumValue=-U64, maximumLag=60 * YEAR), committee
+        )
+        county.oracle.addSigner(self.FEED, person("weighbridge"), SENSORS, committee)
+        county.revenue.publish(self.name, [Leg(self.REGISTER, WHOLE, feed=self.FEED, subject=self.GROVE)], 0, committee)
+        pool, buffer = str(person("pool")), str(person("buffer"))
+        self.credits.registerProject(
+            self.name,
+            Project(self.FEED, self.GROVE, self.name, 0, pool, buffer, buffer_bps, yearly_maximum),
+            committee,
+        )
+
+    def measure(self, value, start, end):
+        holders = Holders([(person("cooperative"), value)]) if value > 0 else None
+        report = self.county.report(self.FEED, self.GROVE, start, end, holders=holders, value=value)
+        self.county.submit(report, person("weighbridge"))
+        return self.county.finalise(report)
+
+    def take(self, step):
+        done = getattr(self, step["act"])(step)
+        if "serial_start" in step:
+            assert done == int(step["serial_start"])
+        assert self.credits.deficitOf(self.name) == int(step["deficit"])
+        for number, batch in enumerate(step["batches"], start=1):
+            sheet = self.county.sheet(number)
+            assert {key: str(sheet["madeGood" if key == "made_good" else key]) for key in batch} == batch
+        if step["act"] == "issue" and "error" in step:
+            assert self.credits.batchCount() == len(step["batches"])
+
+    def issue(self, step):
+        round_ = self.measure(*numbers(step, "value", "start", "end"))
+
+        def call():
+            return self.credits.issue(self.name, round_, {"from": person("relayer")})
+
+        if "error" in step:
+            with refused("ValueImplausible", round=round_, value=int(step["value"]), maximum=int(step["maximum"])):
+                call()
+            return None
+        call()
+        return self.credits.serialsOf(self.credits.batchCount())["start"]
+
+    def reverse(self, step):
+        value, start, end = numbers(step, "value", "start", "end")
+        self.credits.reverse(self.name, self.measure(-value, start, end), {"from": person("relayer")})
+
+    def sell(self, step):
+        batch, quantity = numbers(step, "batch", "quantity")
+        pool = person("pool")
+        self.credits.safeTransferFrom(pool, person("buyer"), batch, quantity, b"", {"from": pool})
+
+    def retire(self, step):
+        by = person(step["by"])
+        retired = self.credits.retire(by, *numbers(step, "batch", "quantity"), Use(), {"from": by})
+        return retired.events["CreditsRetired"]["serialStart"]
+
+    def cancel(self, step):
+        by = person(step["by"])
+        cancelled = self.credits.cancel(by, *numbers(step, "batch", "quantity"), text32("a reason"), {"from": by})
+        return cancelled.events["CreditsCancelled"]["serialStart"]
+
+    def make_good(self, step):
+        by = person(step["by"])
+        batch, source, quantity = numbers(step, "batch", "source", "quantity")
+
+        def call():
+            return self.credits.makeGood(by, batch, source, quantity, {"from": by})
+
+        if "error" in step:
+            with refused("AboveShortfall", batch=batch, quantity=quantity, shortfall=int(step["shortfall"])):
+                call()
+            return None
+        return call().events["ShortfallMadeGood"]["serialStart"]
+
+
 # ALL OF THEM
 
 CHECKS: dict[str, tuple[str, Callable[[Bench, Any], None]]] = {
@@ -390,6 +509,8 @@ CHECKS: dict[str, tuple[str, Callable[[Bench, Any], None]]] = {
         "refused_free": check_refused_free,
     },
     "covenants": {"figures": check_figure, "standings": check_standing},
+    "tiers": {"receipts": check_receipt},
+    "credits": {"histories": check_history},
 }
 """How the contracts answer each kind of vector, by file and kind."""
 
@@ -411,9 +532,9 @@ ALL = [
     pytest.param(file, kind, number, id=f"{file}-{kind}-{number}")
     for file, checks in CHECKS.items()
     for kind in checks
-    for number in (range(len(vectors(file, kind))) if file == "liens" else ["all"])
+    for number in (range(len(vectors(file, kind))) if file in {"liens", "tiers", "credits"} else ["all"])
 ]
-"""Liens and loans leave their traces on the chain, so each of their vectors is a test of its own."""
+"""Liens, loans, receipts and credits leave their traces on the chain, so each of their vectors is a test of its own."""
 
 
 @pytest.mark.parametrize(("file", "kind", "number"), ALL)
@@ -484,6 +605,10 @@ def another_byte(value):
         ("covenants", "figures", 9, "lendable"),
         ("covenants", "standings", 4, "counts"),
         ("covenants", "standings", 4, "short"),
+        ("tiers", "receipts", 5, "parts"),
+        ("tiers", "receipts", 5, "bounds"),
+        ("credits", "histories", 2, "steps"),
+        ("credits", "histories", 1, "yearly_maximum"),
     ],
 )
 def test_contracts_do_not_agree_with_a_changed_byte_in(bench, file, kind, number, field):

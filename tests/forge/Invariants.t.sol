@@ -216,9 +216,10 @@ abstract contract CountyTest is ForgeTest {
                 county.receiveIncome(agreement, month, 3_999_998 - 4 * agreement, 1);
             }
         }
-        // Two banks lend to each holder, one behind the other; what is due falls due in 30 to 120 days.
+        // Two banks lend to each holder, one behind the other. When the second does, the first is owed an instalment.
         for (uint256 i = 0; i < 10; i++) {
-            county.commit((i % 2 << 8) + i / 2, i / 2 % 3, 0, 10, 2001, 200_000, (i << 16) + 5);
+            if (i == 5) county.timePasses(35 days);
+            county.commit((i / 5 << 8) + i % 5, i % 3, 0, 10, 2001, 200_000, (i << 16) + 5);
             county.lend(4 * i);
         }
     }

@@ -120,8 +120,10 @@ contract WorkoutHandler is PledgeHandler {
         if (pledgesMade.length == 0) return;
         bytes32 pledge = _pledge(which);
         IPledges.Standing memory standing = pledges.standingOf(pledge);
-        uint16 less = uint16(bound(bps, 0, standing.bps));
-        uint32 to = standing.toPeriod - uint32(bound(shorter, 0, standing.toPeriod - standing.fromPeriod));
+        // Half of them so little that what remains is still worth the loan.
+        uint16 less = uint16(bps % 2 == 0 ? bound(bps / 2, 0, standing.bps) : standing.bps == 0 ? 0 : 1);
+        uint32 to = standing.toPeriod;
+        if (shorter % 2 == 0) to -= uint32(bound(shorter / 2, 0, standing.toPeriod - standing.fromPeriod));
         for (uint256 i = 0; i < BANKS; i++) {
             if (howMany % 4 == i + 2) continue;
             vm.prank(bank(i));

@@ -1,6 +1,8 @@
 """Agreements as data, and the rule that shares them."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import model
@@ -31,6 +33,7 @@ from ledger_service.domain.identifiers import Address, bytes32_of
 from ledger_service.domain.units import Bps, Fen, Period
 
 NAME = Words("名", "name")
+VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "tiers.json"
 CITY = Address("0xd2103535bfc62bC5DBa62524872E489438507A7c")
 
 
@@ -175,6 +178,16 @@ def test_every_agreement_of_the_catalogue_is_published_from_the_one_file(county)
 def test_months_after_a_moment_keep_its_day_where_there_is_one(moment: str, months: int, later: str) -> None:
     before, after = (datetime.fromisoformat(each).replace(tzinfo=UTC) for each in (moment, later))
     assert months_after(int(before.timestamp()), months) == int(after.timestamp())
+
+
+def test_tiers_take_what_the_vectors_say() -> None:
+    receipts = json.loads(VECTORS.read_text("utf-8"))["receipts"]
+    for receipt in receipts:
+        cumulative, amount = int(receipt["cumulative"]), int(receipt["amount"])
+        bounds, parts = ([int(each) for each in receipt[key]] for key in ("bounds", "parts"))
+        assert tier_parts(cumulative, amount, bounds) == tuple(parts)
+        assert sum(parts) == amount
+    assert len(receipts) > 30
 
 
 @given(
