@@ -71,7 +71,15 @@ contract WorkoutHandler is PledgeHandler {
                 if (!isOver) violations.push("I12: enforced at the deadline");
             } catch {}
             vm.warp(block.timestamp + 1);
+            // Not even when its time has come.
+            bool isPaused = steps % 8 == 7;
+            if (isPaused) {
+                vm.stopPrank();
+                pledges.pause("storm");
+                vm.startPrank(vm.addr(lenderKeyOf[pledge]));
+            }
             try workouts.enforce(pledge) {
+                if (isPaused) violations.push("I16: enforced during a pause");
                 _count("enforce");
             } catch {}
         }
@@ -93,6 +101,10 @@ contract WorkoutHandler is PledgeHandler {
     function writeOff(uint256 which, uint256 who) external watched {
         if (who % 3 != 0) return;
         bytes32 pledge = _pledge(which);
+        // Anybody may, and few walks would otherwise come to the end of a bad loan.
+        try workouts.markDelinquent(pledge) {
+            _watch(pledge);
+        } catch {}
         uint256 debt = _debt(pledge);
         vm.prank(_party(pledge, who / 3));
         try workouts.writeOff(pledge, "reason") {
