@@ -7,6 +7,7 @@ import {PauseClock} from "./PauseClock.sol";
 import {ICnyVoucher} from "./interfaces/ICnyVoucher.sol";
 import {IPledgeTerms} from "./interfaces/IPledgeTerms.sol";
 import {IPledges} from "./interfaces/IPledges.sol";
+import {IRevenue} from "./interfaces/IRevenue.sol";
 import {IWorkouts} from "./interfaces/IWorkouts.sol";
 import {Period} from "./interfaces/Types.sol";
 import {Loans} from "./libraries/Loans.sol";
@@ -27,7 +28,7 @@ contract Pledges is IPledges, PauseClock, EIP712 {
     uint256 private constant OWING = (1 << uint8(State.Active)) | (1 << uint8(State.Delinquent))
         | (1 << uint8(State.Remediation)) | (1 << uint8(State.Enforcing)) | (1 << uint8(State.WrittenOff));
 
-    address public immutable revenue;
+    IRevenue public immutable revenue;
     ICnyVoucher public immutable voucher;
     IPledgeTerms public immutable pledgeTerms;
     IWorkouts public immutable workouts;
@@ -61,7 +62,7 @@ contract Pledges is IPledges, PauseClock, EIP712 {
 
     constructor(
         address authority,
-        address revenue_,
+        IRevenue revenue_,
         ICnyVoucher voucher_,
         IPledgeTerms pledgeTerms_,
         IWorkouts workouts_
@@ -105,6 +106,7 @@ contract Pledges is IPledges, PauseClock, EIP712 {
         });
         datesOf[pledge].pausedBefore = uint64(_pausedSeconds());
         if (terms.certificate != 0) livePledgeOf[terms.certificate] = pledge;
+        if (liens.length == 0) revenue.notePledge(terms.holder);
         liens.push(pledge);
         emit Committed(pledge, terms.holder, terms.lender, liens.length - 1, terms, msg.sender);
         _enter(pledge, State.Committed, msg.sender);
@@ -208,7 +210,7 @@ contract Pledges is IPledges, PauseClock, EIP712 {
         external
         returns (Payment[] memory payments)
     {
-        require(msg.sender == revenue, NotRevenue(msg.sender));
+        require(msg.sender == address(revenue), NotRevenue(msg.sender));
         bytes32[] storage liens = _liens[holder][agreement][leg];
         uint256 claimed = entitled - before;
         if (liens.length == 0) return payments;

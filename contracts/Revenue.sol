@@ -111,6 +111,9 @@ contract Revenue is IRevenue, Governed {
     /// Four months of a leaf share a slot, so that a year of one holder writes three; no income is wider than 64 bits.
     mapping(bytes32 agreement => mapping(uint256 place => mapping(uint256 index => PaidMonths))) private _paid;
     mapping(address account => uint256) private _setAside;
+    /// @inheritdoc IRevenue
+    /// @dev Invariant: whoever has a live lien is in it. Nobody leaves it again, so that it cannot be forgotten in between.
+    mapping(address account => bool) public hasPledged;
 
     constructor(address authority, ICnyVoucher voucher_, IMonitoringOracle oracle_, IPledges pledges_, IFunds funds_)
         Governed(authority)
@@ -515,11 +518,18 @@ contract Revenue is IRevenue, Governed {
         voucher.transfer(account, amount);
     }
 
+    /// @inheritdoc IRevenue
+    function notePledge(address holder) external {
+        require(msg.sender == address(pledges), NotPledges(msg.sender));
+        hasPledged[holder] = true;
+    }
+
     /// @dev What the step of `account` from `before` to `entitled` in this line owes to lenders, in the order of their liens.
     function _divert(Line calldata line, address account, uint256 before, uint256 entitled)
         private
         returns (IPledges.Payment[] memory payments, uint256 diverted)
     {
+        if (!hasPledged[account]) return (payments, 0);
         payments = pledges.divert(account, line.agreement, line.leg, line.period, before, entitled);
         for (uint256 i = 0; i < payments.length; i++) {
             diverted += payments[i].amount;

@@ -185,6 +185,7 @@ interface IRevenue {
     /// @notice Thrown when a claim for one holder names the leaf of another.
     error LeafOfOther(address account, address expected);
     error LengthMismatch(uint256 left, uint256 right);
+    error NotPledges(address caller);
 
     /* AGREEMENTS */
 
@@ -244,6 +245,9 @@ interface IRevenue {
     /// @notice Pays what was set aside for `account`. Anyone may call.
     function withdraw(address account) external returns (uint256 amount);
 
+    /// @notice From now on claims of `holder` look for liens. For `Pledges`, before it takes the first one in.
+    function notePledge(address holder) external;
+
     /* VIEWS */
 
     /// @return Number of published versions of `agreement`.
@@ -296,4 +300,7 @@ interface IRevenue {
 
     /// @return What is kept for `account` because it could not be paid.
     function setAsideOf(address account) external view returns (uint256);
+
+    /// @notice Whether claims of `account` look for liens: it pledged income at least once, of whatever agreement.
+    function hasPledged(address account) external view returns (bool);
 }

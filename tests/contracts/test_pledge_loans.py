@@ -362,6 +362,38 @@ def test_diverting_fails_for_everybody_but_revenue(pledges, cooperative, bank):
         pledges.divert(cooperative, ONE_PRODUCT, SUPPLIERS_LEG, DECEMBER, 0, 100, {"from": bank})
 
 
+def test_nobody_but_pledges_says_who_pledged(revenue, cooperative, bank):
+    with refused("NotPledges", caller=bank):
+        revenue.notePledge(cooperative, {"from": bank})
+    assert not revenue.hasPledged(cooperative)
+
+
+def test_whoever_pledged_once_is_asked_for_liens_ever_after(county, pledges, revenue, cooperative, bank):
+    pledge = county.commit(county.terms())
+    assert revenue.hasPledged(cooperative)
+    assert not revenue.hasPledged(bank)
+    pledges.cancel(pledge, {"from": cooperative})
+    assert len(pledges.liensOf(cooperative, ONE_PRODUCT, SUPPLIERS_LEG)) == 0
+    assert revenue.hasPledged(cooperative)
+
+
+def test_what_was_claimed_before_the_first_pledge_changes_nothing_for_it(
+    opened, county, clock, pledges, voucher, suppliers, bank, cooperative
+):
+    """The step that a lien is offered begins where the last claim ended, lien or not."""
+    county.receive(ONE_PRODUCT, DECEMBER, income_for(60_000))
+    assert silent(county.claim(SUPPLIERS, suppliers, 0), "Repayment")
+    pledge = county.commit(county.terms())
+    county.perfect(pledge)
+    county.fund(bank, 100_000)
+    voucher.approve(pledges, 100_000, {"from": bank})
+    pledges.disburse(pledge, {"from": bank})
+    clock.after(YEAR)
+    county.receive(ONE_PRODUCT, DECEMBER, income_for(60_000))
+    assert county.claim(SUPPLIERS, suppliers, 0).events["Claimed"]["diverted"] == 36_000
+    assert voucher.balanceOf(bank) == 36_000
+
+
 def test_before_anything_is_due_a_claim_pays_the_holder_alone(
     loan, opened, county, voucher, suppliers, bank, cooperative
 ):

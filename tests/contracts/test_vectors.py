@@ -55,8 +55,8 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(county, LibraryHarness, LoanHarness, Pledges, BottomlessVoucher, relayer):
-    teller = person("teller")
+def bench(county, LibraryHarness, LoanHarness, Pledges, BottomlessVoucher, Teller, relayer):
+    teller = Teller.deploy({"from": relayer})
     voucher = BottomlessVoucher.deploy({"from": relayer})
     # Liens are taken in and served as everywhere; nothing here is disputed or enforced.
     pledges = Pledges.deploy(county.authority, teller, voucher, county.pledge_terms, county.workouts, {"from": relayer})
@@ -240,8 +240,8 @@ def lend(bench, bps, due, arrears):
 
 def divert(bench, before, after):
     cooperative = person("cooperative")
-    arguments = (cooperative, ONE_PRODUCT, SUPPLIERS_LEG, month(2025, 12), before, after)
-    return bench.county.pledges.divert(*arguments, {"from": bench.teller})
+    arguments = (bench.county.pledges, cooperative, ONE_PRODUCT, SUPPLIERS_LEG, month(2025, 12), before, after)
+    return bench.teller.divert(*arguments, {"from": person("relayer")})
 
 
 def check_diversion(bench, vector):

@@ -22,6 +22,8 @@ contract Observed is AssetHandler {
         for (uint256 h = 0; h < HOLDERS; h++) {
             for (uint256 l = 0; l < 4; l++) {
                 (bytes32 agreement, uint8 leg) = _leg(l);
+                bool isPledged = pledges.liensOf(holder(h), agreement, leg).length != 0;
+                assertTrue(!isPledged || revenue.hasPledged(holder(h)), "L22: claims would pass by a lien");
                 for (uint256 p = 0; p < PERIODS; p++) {
                     (IPledges.Lien[] memory liens, uint256 freeBps) =
                         pledges.encumbrance(holder(h), agreement, leg, period(p));
@@ -219,9 +221,11 @@ abstract contract CountyTest is ForgeTest {
         // Two banks lend to each holder, one behind the other. When the second does, the first is owed an instalment.
         for (uint256 i = 0; i < 10; i++) {
             if (i == 5) county.timePasses(35 days);
-            county.commit((i / 5 << 8) + i % 5, i % 3, 0, 10, 2001, 200_000, (i << 16) + 5);
+            county.commit((i / 5 << 8) + i % 5, i % 3, 0, 119, 2001, 200_000, (i << 16) + 5);
             county.lend(4 * i);
         }
+        // And one that nobody has registered yet.
+        county.commit(0, 3, 5, 119, 2001, 200_000, 5);
     }
 
     function targetContracts() external view returns (address[] memory targets) {

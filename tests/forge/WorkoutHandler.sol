@@ -132,23 +132,23 @@ contract WorkoutHandler is PledgeHandler {
         if (pledgesMade.length == 0) return;
         bytes32 pledge = _pledge(which);
         IPledges.Standing memory standing = pledges.standingOf(pledge);
-        // Half of them so little that what remains is still worth the loan.
-        uint16 less = uint16(bps % 2 == 0 ? bound(bps / 2, 0, standing.bps) : standing.bps == 0 ? 0 : 1);
+        // Half of them give so little back that what remains is still worth the loan.
+        uint16 share = uint16(bps % 2 == 0 || standing.bps == 0 ? bound(bps / 2, 0, standing.bps) : standing.bps - 1);
         uint32 to = standing.toPeriod;
         if (shorter % 2 == 0) to -= uint32(bound(shorter / 2, 0, standing.toPeriod - standing.fromPeriod));
         for (uint256 i = 0; i < BANKS; i++) {
             if (howMany % 4 == i + 2) continue;
             vm.prank(bank(i));
-            try workouts.releasePart(pledge, less, standing.fromPeriod, to) {} catch {}
+            try workouts.releasePart(pledge, share, standing.fromPeriod, to) {} catch {}
         }
         IPledges.Standing memory afterwards = pledges.standingOf(pledge);
         if (afterwards.bps == standing.bps && afterwards.toPeriod == standing.toPeriod) return;
         if (pledges.debtOf(pledge).arrears != 0) violations.push("I8: a part was released in arrears");
         IPledges.Terms memory terms = pledges.termsOf(pledge);
         // What the remaining months of the remaining share are worth, by the value that was signed; more than that is no bound.
-        uint256 share = uint256(afterwards.bps) * (afterwards.toPeriod - afterwards.fromPeriod + 1);
+        uint256 part = uint256(afterwards.bps) * (afterwards.toPeriod - afterwards.fromPeriod + 1);
         uint256 whole = uint256(terms.bps) * (terms.toPeriod - terms.fromPeriod + 1);
-        uint256 value = uint256(terms.conditions.value) * share / whole;
+        uint256 value = uint256(terms.conditions.value) * part / whole;
         if (_debt(pledge) * 10_000 > value * terms.conditions.maximumLtvBps) {
             violations.push("I8: the loan is more than its share of the value after a release");
         }
