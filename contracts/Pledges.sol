@@ -106,10 +106,10 @@ contract Pledges is IPledges, PauseClock, EIP712 {
         });
         datesOf[pledge].pausedBefore = uint64(_pausedSeconds());
         if (terms.certificate != 0) livePledgeOf[terms.certificate] = pledge;
-        if (liens.length == 0) revenue.notePledge(terms.holder);
         liens.push(pledge);
         emit Committed(pledge, terms.holder, terms.lender, liens.length - 1, terms, msg.sender);
         _enter(pledge, State.Committed, msg.sender);
+        if (liens.length == 1) revenue.notePledge(terms.holder);
     }
 
     function _requireNew(bytes32 pledge) private view {

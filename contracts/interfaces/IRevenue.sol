@@ -245,7 +245,7 @@ interface IRevenue {
     /// @notice Pays what was set aside for `account`. Anyone may call.
     function withdraw(address account) external returns (uint256 amount);
 
-    /// @notice From now on claims of `holder` look for liens. For `Pledges`, before it takes the first one in.
+    /// @notice From now on claims of `holder` look for liens. For `Pledges`, when it takes the first one on a leg in.
     function notePledge(address holder) external;
 
     /* VIEWS */

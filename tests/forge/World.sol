@@ -100,7 +100,7 @@ abstract contract World is ForgeTest {
         voucher = new CnyVoucher(address(authority), participants, address(revenueAt), address(pledgesAt));
         revenue = new Revenue(address(authority), voucher, oracle, pledgesAt, fundsAt);
         PledgeTerms terms = new PledgeTerms(revenue, assetsAt);
-        pledges = new Pledges(address(authority), address(revenue), voucher, terms, workoutsAt);
+        pledges = new Pledges(address(authority), revenue, voucher, terms, workoutsAt);
         workouts = new Workouts(pledges, assetsAt);
         funds = new Funds(address(authority), revenue, voucher);
         assets = new DataAssets(address(authority), participants, oracle, pledges);
