@@ -12,6 +12,7 @@ from oracles.findings import (
     Finding,
     Policy,
     of_growth,
+    of_inventory,
     of_laboratory,
     of_plots,
     of_zones,
@@ -317,13 +318,15 @@ def monitor_fia(
     first_year: int = 2009,
     last_year: int = 2018,
     leakage_kg: int = 0,
+    policy: Path | None = None,
 ) -> Monitoring:
     """The change of live tree carbon on the re-measured plots of one state, later visits in these inventory years.
 
     Carbon is FIA's own, above and below ground. Plots, post-strata and forest areas are those of the evaluation that
     ends with `last_year`. A parcel is an estimation unit's post-stratum; its lots and holders are generated from the
-    seed, because an inventory names no owners.
+    seed, because an inventory names no owners. `policy` says which quality flags refuse the report.
     """
+    rules = () if policy is None else (read_raw(policy, role="policy"),)
     inventory = fia.read_fia(path)
     evaluation = inventory.evaluation(last_year)
     pairs = fia.remeasured(inventory, first_year, last_year)
@@ -350,6 +353,7 @@ def monitor_fia(
     ]
     cross_check, cross_note = basal_area_cross_check(plots, areas)
     used = [pair for plot in plots for pair in plot.pairs]
+    places = {plot.plot for plot in plots}
     return assemble(
         subject=f"fia-{inventory.state.lower()}",
         period_start=utc_seconds(min(earlier.on for earlier, _ in used)),
@@ -360,7 +364,7 @@ def monitor_fia(
         holders={holder.id: holder for holder in holders},
         leakage_kg=leakage_kg,
         cross_check_tco2e=cross_check,
-        evidence=inventory.files,
+        evidence=(*inventory.files, *rules),
         methodology=ar_tool14.METHODOLOGY,
         methodology_digest=ar_tool14.METHODOLOGY.digest(biomass="fia-carbon-ag-bg", plots="re-measured"),
         notes=(
@@ -376,6 +380,8 @@ def monitor_fia(
             f" · parcel = estimation unit × stratum; lots and holders are generated from seed {seed}, not real",
             cross_note,
         ),
+        findings=of_inventory(inventory.state, [pair for pair in pairs if pair[1].place in places]),
+        policy=read_policy(rules[0]) if rules else None,
     )
 
 
