@@ -84,6 +84,7 @@ def test_demo_agrees_in_every_figure_and_does_the_same_again_after_it_was_killed
     assert len({row["counterparty"] for row in payments}) >= 200
     assert "60 % was asked for" in first.stdout
     said = " ".join(first.stdout.split())
+    assert "县审计局 county audit office" in said
     assert (
         "carbon-kg：3 份签名报告的质量标志 qcFlags 0x20（重复） · quality flags of 3 signed report(s): duplicate"
         in said
