@@ -156,12 +156,19 @@ def of_plots(file: str, visits: Sequence[PlotVisit], *, twins: int) -> list[Find
 def of_growth(file: str, before: Sequence[PlotVisit], after: Sequence[PlotVisit]) -> list[Finding]:
     """Two visits to the same plots: a second one that was computed from the first, by a factor or a constant."""
     earlier = {(visit.plot, tree.label): tree.dbh_cm for visit in before for tree in _named(visit)}
-    pairs = [
-        (earlier[visit.plot, tree.label], tree.dbh_cm)
-        for visit in after
-        for tree in _named(visit)
-        if (visit.plot, tree.label) in earlier
-    ]
+    return of_diameters(
+        file,
+        [
+            (earlier[visit.plot, tree.label], tree.dbh_cm)
+            for visit in after
+            for tree in _named(visit)
+            if (visit.plot, tree.label) in earlier
+        ],
+    )
+
+
+def of_diameters(file: str, pairs: Sequence[tuple[float, float]]) -> list[Finding]:
+    """The diameters of trees that were measured twice: second ones that were computed from the first."""
     ruled = _ruled_share(pairs, RULED_CM)
     if ruled < RULED_SHARE:
         return []
