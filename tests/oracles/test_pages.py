@@ -9,7 +9,7 @@ import pytest
 
 from oracles.quality import Checked, check
 from oracles.quality_report import render
-from tests.oracles.browser import Browser, opened_browser
+from tests.browser import Browser, opened_browser
 from tests.oracles.test_quality import HOME, LIMITS, checked, clean, with_values
 
 TITLE = "readings-2025-06-清水河<流域>&小班.csv"
@@ -59,7 +59,7 @@ def sensors() -> list[Checked]:
 
 @pytest.mark.parametrize("width", [DESK, TELEPHONE])
 def test_the_page_fits_its_window_and_nothing_goes_wrong(browser: Browser, page: Path, width: int) -> None:
-    browser.open(page, width=width)
+    browser.open(page.as_uri(), width=width)
     assert browser.run("return innerWidth") == width
     assert browser.run("return document.title") == TITLE
     assert browser.run("return document.querySelector('h1').innerText") == TITLE
@@ -74,7 +74,7 @@ def test_the_page_fits_its_window_and_nothing_goes_wrong(browser: Browser, page:
 
 @pytest.mark.parametrize("width", [DESK, TELEPHONE])
 def test_plots_are_large_enough_and_their_labels_can_be_read(browser: Browser, page: Path, width: int) -> None:
-    browser.open(page, width=width)
+    browser.open(page.as_uri(), width=width)
     plots = browser.run(
         "return [...document.querySelectorAll('svg')].map(e => {const b = e.getBoundingClientRect();"
         " return [b.width, b.height, e.querySelector('polyline').getBoundingClientRect().height]})"
@@ -106,7 +106,7 @@ def test_plots_are_large_enough_and_their_labels_can_be_read(browser: Browser, p
 
 @pytest.mark.parametrize("width", [DESK, TELEPHONE])
 def test_every_datum_that_was_refused_can_be_seen_with_its_reason(browser: Browser, page: Path, width: int) -> None:
-    browser.open(page, width=width)
+    browser.open(page.as_uri(), width=width)
     rows = browser.run(
         "return [...document.querySelectorAll('h2')].map(h => {const rows = [];"
         " for (let e = h.nextElementSibling; e && e.tagName != 'H2'; e = e.nextElementSibling)"

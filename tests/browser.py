@@ -22,11 +22,11 @@ class Browser:
         self._driver = driver
         self._session = session
 
-    def open(self, page: Path, *, width: int, height: int = 900) -> None:
-        """Opens a file in a window of that width, a telephone's below 600 pixels; waits until it is loaded."""
+    def open(self, page: str, *, width: int, height: int = 900) -> None:
+        """Opens an address in a window of that width, a telephone's below 600 pixels; waits until it is loaded."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self._ask("goog/cdp/execute", cmd="Emulation.setDeviceMetricsOverride", params=metrics)
-        self._ask("url", url=page.as_uri())
+        self._ask("url", url=page)
 
     def run(self, script: str) -> Any:
         """What the script, the body of a function, returns from within the page."""
