@@ -18,6 +18,12 @@ REPORTERS = {"reporter-sensors-1": 1, "reporter-sensors-2": 1, "reporter-verifie
 """Group by name: 1 is the operator's sensors, 2 the independent verifiers."""
 CROSS_CHECKER = "reporter-remote-sensing"
 CROSS_CHECK_GROUP = 3
+PANEL = {
+    "panel-surveyor": "林业调查规划院 forest survey institute",
+    "panel-auditor": "县审计局 county audit office",
+    "panel-villager": "村务监督委员会 village supervisory committee",
+}
+"""Who decides disputes: people that neither report, nor hold an office or a share, nor buy or lend."""
 OTHERS = ("deployer", "relayer", "pool", "buyer", "bank")
 
 
@@ -44,4 +50,4 @@ class Cast:
 
     def senders(self) -> Iterable[LocalAccount]:
         """Everybody who sends transactions and so needs gas. Reporters and holders only sign."""
-        return (self.account(name) for name in (*OFFICERS, *OTHERS))
+        return (self.account(name) for name in (*OFFICERS, *PANEL, *OTHERS))

@@ -1,4 +1,4 @@
-"""Opens a county on the embedded chain: deployment, officers, participants, feeds, agreements, the carbon project."""
+"""Opens a county on the embedded chain: deployment, officers, participants, feeds, panel, agreements, the project."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from web3 import Web3
 from web3.contract.contract import ContractFunction
 from web3.middleware import SignAndSendRawMiddlewareBuilder
 
-from gongsheng.cast import CROSS_CHECK_GROUP, CROSS_CHECKER, REPORTERS, Cast
+from gongsheng.cast import CROSS_CHECK_GROUP, CROSS_CHECKER, PANEL, REPORTERS, Cast
 from ledger_service.chain.client import Chain
 from ledger_service.chain.deployment import Deployment, Officers, deploy
 from ledger_service.chain.lines import publications
@@ -140,7 +140,7 @@ def open_county(
     reporters: Mapping[str, str],
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Admits the participants, and lets the committee set feeds, signers, agreements and the carbon project.
+    """Admits the participants, and lets the committee set feeds, signers, panel, agreements and the carbon project.
 
     Args:
         chain: A fresh deployment.
@@ -179,6 +179,8 @@ def open_county(
         for name, group in REPORTERS.items()
     ]
     calls.append(oracle.addSigner(bytes32_of(CARBON_CROSS_CHECK_FEED), reporters[CROSS_CHECKER], CROSS_CHECK_GROUP))
+    members = [cast.account(name).address for name in PANEL]
+    calls.append(chain.contract("MonitoringPanel").functions.electPanel(*members))
     payees = {name: Address(cast.account(name).address) for name in PAYEES}
     for agreement in catalogue().values():
         subject = carbon_subject if agreement.key == CARBON_AGREEMENT else product_subject
@@ -199,3 +201,6 @@ def open_county(
         )
     )
     committee_decides(chain, committee, calls)
+    on_progress(
+        f"专家组三人，任意两人裁定争议：{'；'.join(PANEL.values())} · the panel is elected: any two of three decide"
+    )

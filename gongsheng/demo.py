@@ -51,11 +51,11 @@ from ledger_service.bank import (
 from ledger_service.chain.client import Chain, Refused, connect
 from ledger_service.chain.deployment import Deployment
 from ledger_service.chain.embedded import embedded_chain
-from ledger_service.chain.events import RedemptionRequested
+from ledger_service.chain.events import RedemptionRequested, Reported
 from ledger_service.chain.lines import line_tuple
 from ledger_service.chain.typed_data import ALL, RedemptionOrder, sign_order
 from ledger_service.domain.agreements import Line, Pot
-from ledger_service.domain.identifiers import Address, bytes32_of
+from ledger_service.domain.identifiers import Address, bytes32_of, text_of
 from ledger_service.domain.units import Bps, Fen, Kg, SquareMetres, period_of
 from ledger_service.facts import certificates, emitted
 from ledger_service.indexer import sync
@@ -66,9 +66,11 @@ from ledger_service.reports.serials import write_serials
 from ledger_service.reports.trace import trace_certificate, trace_redemption
 from ledger_service.settlement import RegisterFolder, claims, owing, payments_due, send_claims
 from ledger_service.store.books import Books, open_books
+from oracles.findings import Finding
 from oracles.monitoring import Monitoring, monitor_csv, monitor_fia
-from oracles.sources.synthetic import write_county
-from oracles.supply import Role, SupplyWeights, weigh_supply, write_slips
+from oracles.quality import FLAG_NAMES, Flag
+from oracles.sources.synthetic import lose_labels, write_county
+from oracles.supply import Role, SupplyWeights, repeat_a_slip, weigh_supply, write_slips
 from pyo3_core import Register
 
 T = TypeVar("T")
@@ -143,6 +145,7 @@ def measure(folder: Path, inventory: Path | None, cast: Cast, first_year: int, l
     if inventory is not None:
         return monitor_fia(inventory, accounts=accounts, seed=cast.seed, first_year=first_year, last_year=last_year)
     county = write_county(folder / COUNTY_FOLDER, seed=cast.seed, accounts=accounts)
+    lose_labels(county)
     return monitor_csv(
         county.first_trees,
         county.second_trees,
@@ -168,6 +171,7 @@ def weigh(folder: Path, cast: Cast, period_end: int) -> tuple[SupplyWeights, Sup
         processors=PROCESSORS,
         last_day=last_day,
     )
+    repeat_a_slip(files)
     supplied, processed = (
         weigh_supply(files.slips, files.holders, subject=PRODUCT_SUBJECT, role=role)
         for role in (Role.SUPPLIER, Role.PROCESSOR)
@@ -200,6 +204,7 @@ def agree(
         share_count=len(register),
         evidence_root=monitoring.evidence_root,
         methodology=monitoring.methodology_digest,
+        qc_flags=monitoring.qc_flags,
     )
     cross_check = Measured(
         feed=CARBON_CROSS_CHECK_FEED,
@@ -213,6 +218,7 @@ def agree(
         share_count=0,
         evidence_root=monitoring.evidence_root,
         methodology=keccak(text="stand-in for remote sensing"),
+        qc_flags=monitoring.qc_flags,
     )
     measuring.submit(stage.chain, cross_check, [reporters[CROSS_CHECKER]], relayer)
     rounds = [measuring.submit(stage.chain, carbon, quorum, relayer)]
@@ -231,6 +237,7 @@ def agree(
             share_count=len(holders),
             evidence_root=weights.evidence_root,
             methodology=weights.methodology_digest,
+            qc_flags=weights.qc_flags,
         )
         rounds.append(measuring.submit(stage.chain, measured, quorum, relayer))
     measuring.finalise(stage.chain, rounds, relayer)
@@ -238,7 +245,26 @@ def agree(
         f"{len(REPORTERS)} 个监测方(两组)与遥感核对签名一致，质疑期满，{len(rounds)} 个轮次成为最终 · "
         f"{len(REPORTERS)} reporters of two groups and the cross-check agree; {len(rounds)} rounds are final"
     )
+    tell_quality(stage, [*monitoring.findings, *(finding for weights in supply for finding in weights.findings)])
     return Rounds(*rounds)
+
+
+def tell_quality(stage: Stage, findings: Sequence[Finding]) -> None:
+    """What the quality checks found in the data, and the flags that stand in the signed reports on chain."""
+    for finding in findings:
+        stage.tell(f"质量检查发现 · quality check：{finding}")
+    sync(stage.chain, stage.books)
+    with stage.books.reading() as reader:
+        reports = [each.event.report for each in emitted(reader, Reported)]
+    for feed in dict.fromkeys(report.feed for report in reports):
+        signed = [Flag(report.qc_flags) for report in reports if report.feed == feed]
+        told = [flag for flag in Flag if any(flag in flags for flags in signed)]
+        zh, en = ("、".join(FLAG_NAMES[flag][0] for flag in told), ", ".join(FLAG_NAMES[flag][1] for flag in told))
+        stage.tell(
+            f"{text_of(feed)}：{len(signed)} 份签名报告的质量标志 qcFlags"
+            f" {'、'.join(sorted({f'{flags:#x}' for flags in signed}))}（{zh or '无'}）"
+            f" · quality flags of {len(signed)} signed report(s): {en or 'none'}"
+        )
 
 
 def issue(stage: Stage, rounds: Rounds) -> int:

@@ -34,6 +34,8 @@ class Measured:
     share_count: int
     evidence_root: bytes
     methodology: bytes
+    qc_flags: int
+    """What the quality checks found in the data, as bits of `oracles.quality.Flag`."""
 
 
 def open_keystores(folder: Path) -> Mapping[str, LocalAccount]:
@@ -74,7 +76,7 @@ def report_by(chain: Chain, measured: Measured, signer: LocalAccount) -> tuple[R
         share_count=measured.share_count,
         evidence_root=measured.evidence_root,
         methodology=measured.methodology,
-        qc_flags=0,
+        qc_flags=measured.qc_flags,
         config_digest=chain.call(oracle.functions.configDigest(feed)),
     )
     domain = oracle_domain(chain_id=chain.chain_id, verifying_contract=oracle.address)

@@ -415,7 +415,8 @@ def _inventory(conclude: Callable[[Monitoring, bytes], Result]) -> Callable[[Job
                 paths[role].rename(tables / paths[role].name)
             accounts = read_account_list(job.files["accounts"])
             numbers: dict[str, Any] = dict(job.settings)
-            return conclude(monitor_fia(tables, accounts=accounts, **numbers), evidence_root)
+            monitored = monitor_fia(tables, accounts=accounts, policy=paths.get("policy"), **numbers)
+            return conclude(monitored, evidence_root)
 
     return compute
 
@@ -451,7 +452,7 @@ _CARBON_NEEDS = _Needs(
 )
 _FIA_NEEDS = _Needs(
     files=(*fia.TABLES, "accounts"),
-    optional_files=(),
+    optional_files=("policy",),
     settings=("seed",),
     optional_settings=("first_year", "last_year", "leakage_kg"),
 )

@@ -350,6 +350,10 @@ def collect(
     """接收传感器签名帧，直到 Ctrl-C；随时可杀可重启 · Takes signed frames until Ctrl-C; may be killed and restarted."""
     with refusals_in_one_line():
         journal = Journal(evidence, read_devices(read_raw(devices)))
+        zh, en = ("检查点之后", "after its checkpoint") if journal.is_from_checkpoint else ("整个日志", "all of it")
+        typer.echo(
+            f"启动读{zh} {journal.lines_read:,} 行 · {journal.lines_read:,} lines of the journal read, {en}", err=True
+        )
         collector = Collector(journal, host=host, port=port, client_id=client_id, topic=topic, now=time.time)
         told = [time.monotonic()]
 

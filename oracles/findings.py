@@ -15,6 +15,7 @@ from oracles.errors import InvalidParameters
 from oracles.evidence import RawFile
 from oracles.quality import FLAG_NAMES, Checked, Flag, laboratory
 from oracles.readings import PlotVisit, Tree
+from oracles.sources.fia import FiaTree, FiaVisit
 from oracles.sources.raster import Zone
 
 REFUSED_BY_DEFAULT = Flag.MOVED | Flag.CLOUD | Flag.TOO_REGULAR | Flag.UNSIGNED_LABORATORY
@@ -36,6 +37,13 @@ RULED_CM = 0.1
 RULED_SHARE = 0.95
 """Of at least `GROWN_TREES` trees whose middle growth is `LEAST_GROWTH_CM` or more, this share within `RULED_CM` of one
 rule (the same part, or the same centimetres, for every tree) did not grow: they were computed."""
+
+
+SHRUNK_CM, SHRUNK_SHARE = 1.0, 0.05
+"""A living tree that lost more than both of its diameter was not measured well at one of the visits: tape and bark
+explain millimetres."""
+MOST_GROWTH_CM_PER_YEAR = 5.0
+"""Poplars and eucalypts in plantations grow 3 to 4 cm thicker in their best years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +136,13 @@ def of_plots(file: str, visits: Sequence[PlotVisit], *, twins: int) -> list[Find
             Finding(Flag.DUPLICATE, file, twins, "逐格相同而各算一株的行", "rows alike in every cell, each a tree")
         )
     odd = sum(
-        not LEAST_SLENDERNESS <= 100 * tree.height_m / tree.dbh_cm <= MOST_SLENDERNESS
+        _is_odd(tree.height_m, tree.dbh_cm)
         for visit in visits
         for tree in visit.trees
         if tree.height_m is not None and not tree.height_is_modelled
     )
     if odd:
-        found.append(
-            Finding(
-                Flag.RANGE,
-                file,
-                odd,
-                f"高径比不在 {LEAST_SLENDERNESS}–{MOST_SLENDERNESS} 之间，请查单位",
-                f"height over diameter not between {LEAST_SLENDERNESS} and {MOST_SLENDERNESS}: look at the units",
-            )
-        )
+        found.append(_odd_heights(file, odd))
     sheets = Counter(
         tuple(sorted(_cells(tree) for tree in visit.trees)) for visit in visits if len(visit.trees) >= COPIED_TREES
     )
@@ -156,22 +156,20 @@ def of_plots(file: str, visits: Sequence[PlotVisit], *, twins: int) -> list[Find
 def of_growth(file: str, before: Sequence[PlotVisit], after: Sequence[PlotVisit]) -> list[Finding]:
     """Two visits to the same plots: a second one that was computed from the first, by a factor or a constant."""
     earlier = {(visit.plot, tree.label): tree.dbh_cm for visit in before for tree in _named(visit)}
-    pairs = [
-        (earlier[visit.plot, tree.label], tree.dbh_cm)
-        for visit in after
-        for tree in _named(visit)
-        if (visit.plot, tree.label) in earlier
-    ]
-    if len(pairs) < GROWN_TREES:
-        return []
-    first, second = np.array(pairs).T
-    growth = second - first
-    if abs(float(np.median(growth))) < LEAST_GROWTH_CM:
-        return []
-    ruled = max(
-        float(np.mean(np.abs(second - rule) <= RULED_CM))
-        for rule in (first * float(np.median(second / first)), first + float(np.median(growth)))
+    return of_diameters(
+        file,
+        [
+            (earlier[visit.plot, tree.label], tree.dbh_cm)
+            for visit in after
+            for tree in _named(visit)
+            if (visit.plot, tree.label) in earlier
+        ],
     )
+
+
+def of_diameters(file: str, pairs: Sequence[tuple[float, float]]) -> list[Finding]:
+    """The diameters of trees that were measured twice: second ones that were computed from the first."""
+    ruled = _ruled_share(pairs, RULED_CM)
     if ruled < RULED_SHARE:
         return []
     return [
@@ -185,6 +183,36 @@ def of_growth(file: str, before: Sequence[PlotVisit], after: Sequence[PlotVisit]
     ]
 
 
+def _ruled_share(pairs: Sequence[tuple[float, float]], within_cm: float) -> float:
+    """The share of the diameters of a second visit that one rule gives, a factor or a constant; 0 of too few trees,
+    and of trees that hardly grew.
+    """
+    if len(pairs) < GROWN_TREES:
+        return 0.0
+    first, second = np.array(pairs).T
+    growth = second - first
+    if abs(float(np.median(growth))) < LEAST_GROWTH_CM:
+        return 0.0
+    return max(
+        float(np.mean(np.abs(second - rule) <= within_cm))
+        for rule in (first * float(np.median(second / first)), first + float(np.median(growth)))
+    )
+
+
+def _is_odd(height_m: float, dbh_cm: float) -> bool:
+    return not LEAST_SLENDERNESS <= 100 * height_m / dbh_cm <= MOST_SLENDERNESS
+
+
+def _odd_heights(file: str, count: int) -> Finding:
+    return Finding(
+        Flag.RANGE,
+        file,
+        count,
+        f"高径比不在 {LEAST_SLENDERNESS}–{MOST_SLENDERNESS} 之间，请查单位",
+        f"height over diameter not between {LEAST_SLENDERNESS} and {MOST_SLENDERNESS}: look at the units",
+    )
+
+
 def _named(visit: PlotVisit) -> Sequence[Tree]:
     """The trees that can be told again at another visit: those with a `tree_id`."""
     return [tree for tree in visit.trees if "/#" not in tree.label]
@@ -192,6 +220,104 @@ def _named(visit: PlotVisit) -> Sequence[Tree]:
 
 def _cells(tree: Tree) -> tuple[str, float, float, float]:
     return tree.species, tree.dbh_cm, tree.height_m or 0.0, tree.above_ground_kg or 0.0
+
+
+# --- The FIA inventory ----------------------------------------------------------------------------
+
+TENTH_OF_AN_INCH_CM = 0.254
+"""The last digit of its diameters."""
+
+
+def of_inventory(state: str, pairs: Sequence[tuple[FiaVisit, FiaVisit]]) -> list[Finding]:
+    """The visits of re-measured plots in FIA's tables.
+
+    A tree twice under one number is refused by the reader already; the tables have no column in which a person says
+    that a value was changed by hand.
+    """
+    visits = list({visit.cn: visit for pair in pairs for visit in pair}.values())
+    trees = [tree for visit in visits for tree in visit.tallied]
+    spots = Counter(
+        (visit.cn, tree.spot, tree.species, tree.dbh_cm) for visit in visits for tree in visit.tallied if tree.spot
+    )
+    sheets = Counter(
+        tuple(sorted((tree.species, tree.dbh_cm, tree.height_m or 0.0) for tree in visit.tallied))
+        for visit in visits
+        if len(visit.tallied) >= COPIED_TREES
+    )
+    vanished = shrunk = leapt = ruled = 0
+    for first, second in pairs:
+        before = {tree.cn: tree for tree in first.tallied}
+        if second.followed is not None:
+            vanished += len(before.keys() - second.followed)
+        again = [(before[tree.previous_cn], tree) for tree in second.tallied if tree.previous_cn in before]
+        years = (second.measured_on - first.measured_on).days / 365.25
+        shrunk += sum(_has_shrunk(earlier, later) for earlier, later in again)
+        leapt += sum(later.dbh_cm - earlier.dbh_cm > MOST_GROWTH_CM_PER_YEAR * years for earlier, later in again)
+        measured = [(earlier.dbh_cm, later.dbh_cm) for earlier, later in again]
+        ruled += _ruled_share(measured, 0.51 * TENTH_OF_AN_INCH_CM) >= RULED_SHARE
+
+    tree_file, plot_file = f"{state}_TREE.csv", f"{state}_COND.csv"
+    counted = (
+        (
+            Flag.MISSING,
+            plot_file,
+            sum(visit.not_sampled > 0 for visit in visits),
+            "部分无法进入的样地",
+            "plots partly not sampled",
+        ),
+        (
+            Flag.MISSING,
+            tree_file,
+            vanished,
+            "首次活着而复测没有交代的树",
+            "trees alive at one visit, of which the next says nothing",
+        ),
+        (
+            Flag.GAP_FILLED,
+            tree_file,
+            sum(tree.is_computed for tree in trees),
+            "估计或推算的胸径、树高",
+            "diameters or heights that were estimated or modelled",
+        ),
+        (Flag.RANGE, tree_file, shrunk, "活立木胸径变小", "living trees that became thinner"),
+        (
+            Flag.RANGE,
+            tree_file,
+            leapt,
+            f"胸径每年增长超过 {MOST_GROWTH_CM_PER_YEAR:g} cm",
+            f"diameters that grew more than {MOST_GROWTH_CM_PER_YEAR:g} cm a year",
+        ),
+        (
+            Flag.DUPLICATE,
+            tree_file,
+            sum(count - 1 for count in spots.values()),
+            "同一位置、同种同胸径的树",
+            "trees alike on one spot",
+        ),
+        (
+            Flag.TOO_REGULAR,
+            tree_file,
+            sum(count - 1 for count in sheets.values()),
+            "与另一样地或另一次调查逐株相同的样地",
+            "plots alike in every tree to another, or to another visit",
+        ),
+        (
+            Flag.TOO_REGULAR,
+            tree_file,
+            ruled,
+            "按同一规则生长的样地，像是由首次数据算出",
+            "plots whose trees grew by one rule, as if computed from the first visit",
+        ),
+    )
+    found = [Finding(flag, file, count, zh, en) for flag, file, count, zh, en in counted if count]
+    if odd := sum(_is_odd(tree.height_m, tree.dbh_cm) for tree in trees if tree.height_m is not None):
+        found.append(_odd_heights(tree_file, odd))
+    return found
+
+
+def _has_shrunk(earlier: FiaTree, later: FiaTree) -> bool:
+    lost = earlier.dbh_cm - later.dbh_cm
+    return not later.is_elsewhere and lost > SHRUNK_CM and lost > SHRUNK_SHARE * earlier.dbh_cm
 
 
 # --- Sensors, laboratories, images, slips ---------------------------------------------------------

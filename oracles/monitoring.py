@@ -11,7 +11,9 @@ from oracles.evidence import RawFile, read_raw
 from oracles.findings import (
     Finding,
     Policy,
+    of_diameters,
     of_growth,
+    of_inventory,
     of_laboratory,
     of_plots,
     of_zones,
@@ -263,8 +265,9 @@ def _monitor_census(
 ) -> Monitoring:
     """VM0047 by census: the sample of planting units at two dates, parcels sharing by the change of their group.
 
-    The two samples are taken for independent ones, which their half-widths are added as: that of the same units
-    measured again would be smaller. A parcel's stratum is its group; credits are whole tonnes.
+    Where every group was sampled in the same units at both dates, by their ids, the change is that of the units;
+    otherwise the two samples are independent, and their half-widths add up in squares. A parcel's stratum is its group;
+    credits are whole tonnes.
     """
     first, second = (read_census(raws[visit], raws["strata"], biomass) for visit in ("first", "second"))
     names = {group.name for group in first}
@@ -282,11 +285,17 @@ def _monitor_census(
         raise UnknownReference(
             "这个分组没有小班", "a group without parcels", file=raws["strata"].name, column="group", value=empty[0]
         )
+    is_same = vm0047_census.is_same_units(first, second)
+    estimated = vm0047_census.change_of_same_units if is_same else vm0047_census.change
+    kind = "same units" if is_same else "independent surveys"
+    findings: list[Finding] = []
+    for group, other in zip(first, second, strict=True) if is_same else ():
+        findings += of_diameters(raws["second"].name, _diameters_of_both(group, other))
     return conclude(
         subject=subject,
         period_start=period_start,
         period_end=period_end,
-        estimate=vm0047_census.change(first, second, hectares),
+        estimate=estimated(first, second, hectares),
         plots=(),
         parcels=land,
         holders=owners,
@@ -296,17 +305,29 @@ def _monitor_census(
         methodology=vm0047_census.KEY,
         remaining=lambda u: 1 - vm0047_census.deduction(u),
         deduction="VM0047: half-width beyond 10 % is deducted",
-        methodology_digest=vm0047_census.digest(biomass=biomass.key, change="independent surveys"),
+        methodology_digest=vm0047_census.digest(biomass=biomass.key, change=kind),
         notes=(
             f"普查：{sum(len(group.sampled_kg) for group in first)} 与 {sum(len(group.sampled_kg) for group in second)}"
             " 株抽样 · a census of planting units, sampled at both dates",
+            "两次抽样为同一批植株，按每株变化估计 · the same units at both dates: the change is that of each unit"
+            if is_same
+            else "两次抽样相互独立，半宽平方相加 · independent samples: their half-widths add up in squares",
         ),
-        findings=(),
+        findings=findings,
         policy=policy,
         tenures=held,
         tenures_source=raws["tenures"].name if held else "",
         whole_kg=KILOGRAMS_PER_TONNE,
     )
+
+
+def _diameters_of_both(
+    first: vm0047_census.CensusGroup, second: vm0047_census.CensusGroup
+) -> list[tuple[float, float]]:
+    """The diameters of the units that lived at both dates."""
+    later = dict(zip(second.units, second.diameters_cm, strict=True))
+    pairs = [(dbh, later[unit]) for unit, dbh in zip(first.units, first.diameters_cm, strict=True)]
+    return [(before, after) for before, after in pairs if before is not None and after is not None]
 
 
 def monitor_fia(
@@ -317,13 +338,15 @@ def monitor_fia(
     first_year: int = 2009,
     last_year: int = 2018,
     leakage_kg: int = 0,
+    policy: Path | None = None,
 ) -> Monitoring:
     """The change of live tree carbon on the re-measured plots of one state, later visits in these inventory years.
 
     Carbon is FIA's own, above and below ground. Plots, post-strata and forest areas are those of the evaluation that
     ends with `last_year`. A parcel is an estimation unit's post-stratum; its lots and holders are generated from the
-    seed, because an inventory names no owners.
+    seed, because an inventory names no owners. `policy` says which quality flags refuse the report.
     """
+    rules = () if policy is None else (read_raw(policy, role="policy"),)
     inventory = fia.read_fia(path)
     evaluation = inventory.evaluation(last_year)
     pairs = fia.remeasured(inventory, first_year, last_year)
@@ -350,6 +373,7 @@ def monitor_fia(
     ]
     cross_check, cross_note = basal_area_cross_check(plots, areas)
     used = [pair for plot in plots for pair in plot.pairs]
+    places = {plot.plot for plot in plots}
     return assemble(
         subject=f"fia-{inventory.state.lower()}",
         period_start=utc_seconds(min(earlier.on for earlier, _ in used)),
@@ -360,7 +384,7 @@ def monitor_fia(
         holders={holder.id: holder for holder in holders},
         leakage_kg=leakage_kg,
         cross_check_tco2e=cross_check,
-        evidence=inventory.files,
+        evidence=(*inventory.files, *rules),
         methodology=ar_tool14.METHODOLOGY,
         methodology_digest=ar_tool14.METHODOLOGY.digest(biomass="fia-carbon-ag-bg", plots="re-measured"),
         notes=(
@@ -376,6 +400,8 @@ def monitor_fia(
             f" · parcel = estimation unit × stratum; lots and holders are generated from seed {seed}, not real",
             cross_note,
         ),
+        findings=of_inventory(inventory.state, [pair for pair in pairs if pair[1].place in places]),
+        policy=read_policy(rules[0]) if rules else None,
     )
 
 

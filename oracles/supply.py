@@ -5,6 +5,7 @@ Delivery slips are a CSV `slip_id, date, holder, role, quantity_kg, price_yuan_p
 fen, its volume to whole kilograms.
 """
 
+import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -269,6 +270,23 @@ def write_slips(
         README.format(seed=seed, suppliers=suppliers, processors=processors), encoding="utf-8", newline="\n"
     )
     return files
+
+
+def repeat_a_slip(files: SupplyFiles) -> None:
+    """Plants a fault: one delivery becomes two halves, alike in everything but their number, as if one was entered
+    twice. No figure changes: the first delivery is taken whose half is worth whole fen.
+    """
+    with files.slips.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    quantity, price, role = (header.index(name) for name in ("quantity_kg", "price_yuan_per_kg", "role"))
+    for index, row in enumerate(rows):
+        half = Decimal(row[quantity]) / 2
+        if row[role] == Role.SUPPLIER.value and half * Decimal(row[price]) * FEN_PER_YUAN % 1 == 0:
+            halved = [*row[:quantity], str(half), *row[quantity + 1 :]]
+            rows[index : index + 1] = [halved, [f"{row[0]}-2", *halved[1:]]]
+            write_csv(files.slips, header, rows)
+            return
+    raise NothingMeasured("没有可以对半分的单据", "no slip can be halved")
 
 
 def _role(table: Table, index: int, cell: str) -> Role:

@@ -120,6 +120,7 @@ class Bench:
             "uncertainty": 0,
             "evidence_root": evidence_of(period),
             "methodology": b"\2" * 32,
+            "qc_flags": 0,
         }
         none: dict[str, Any] = {"share_root": bytes(32), "share_count": 0}
         some: dict[str, Any] = {"share_root": self.register.root, "share_count": len(self.register)}

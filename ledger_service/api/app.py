@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.routing import APIRouter
 
 from ledger_service.api.errors import Problem, add_handlers
+from ledger_service.api.manual import add_manual
 from ledger_service.api.models import (
     EXAMPLE_ADDRESS,
     AgreementDetail,
@@ -81,9 +82,16 @@ router = APIRouter(responses=INVALID)
 
 def create_app(chain: Chain, books: Books, registers: RegisterFolder) -> FastAPI:
     """The service over parts that are open already; whoever opened them closes them."""
-    app = FastAPI(title="共生账本 · Gongsheng Ledger", version=version("gongsheng-ledger"), description=DESCRIPTION)
+    app = FastAPI(
+        title="共生账本 · Gongsheng Ledger",
+        version=version("gongsheng-ledger"),
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.chain, app.state.books, app.state.registers = chain, books, registers
     app.include_router(router)
+    add_manual(app)
     add_handlers(app)
     return app
 

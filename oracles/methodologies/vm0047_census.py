@@ -12,7 +12,14 @@ from oracles.errors import InvalidReading, NothingMeasured, TooFewPlots
 from oracles.explanation import Step
 from oracles.methodologies.allometry import KILOGRAMS_PER_TONNE
 from oracles.methodologies.methodology import digest_of
-from oracles.methodologies.sampling import Estimate, StratumMean, t_two_sided_90
+from oracles.methodologies.sampling import (
+    Estimate,
+    Observation,
+    StratumMean,
+    StratumSample,
+    stratified_mean,
+    t_two_sided_90,
+)
 from oracles.methodologies.stocks import CO2_PER_CARBON, Z_TWO_SIDED_90
 
 KEY, VERSION = "vm0047-census", "1.1"
@@ -27,15 +34,19 @@ HALF_WIDTH_DECIMALS = 12
 class CensusGroup:
     """Planting units of one kind: how many were planted, and what the sampled ones weigh above ground, kg d.m.
 
-    A sampled unit that is dead is None.
+    A sampled unit that is dead is None. `units` are their ids, in the same order, and `diameters_cm` their diameters.
     """
 
     name: str
     planted: int
     root_shoot: float
     sampled_kg: tuple[float | None, ...]
+    units: tuple[str, ...] = ()
+    diameters_cm: tuple[float | None, ...] = ()
 
     def __post_init__(self) -> None:
+        if any(len(column) not in (0, len(self.sampled_kg)) for column in (self.units, self.diameters_cm)):
+            raise InvalidReading("抽样株", "sampled units", len(self.units), str(len(self.sampled_kg)))
         if self.planted < len(self.sampled_kg):
             raise InvalidReading("栽植株数", "planted units", self.planted, f"≥ {len(self.sampled_kg)} sampled")
         if len(self.alive) < 2:
@@ -57,8 +68,11 @@ class CensusGroup:
     @property
     def stock_tco2e(self) -> float:
         """`N (1 − M) · mean(B) · (1 + R) · CF · 44/12`."""
-        living = self.planted * len(self.alive) / len(self.sampled_kg)
-        return living * self.mean_kg * (1 + self.root_shoot) * CARBON_FRACTION * CO2_PER_CARBON / KILOGRAMS_PER_TONNE
+        return self.tco2e_if_each(self.mean_kg) * len(self.alive) / len(self.sampled_kg)
+
+    def tco2e_if_each(self, kilograms: float) -> float:
+        """What the group would hold if each planted unit weighed as much above ground."""
+        return self.planted * kilograms * (1 + self.root_shoot) * CARBON_FRACTION * CO2_PER_CARBON / KILOGRAMS_PER_TONNE
 
     @property
     def half_width_fraction(self) -> float:
@@ -166,6 +180,40 @@ def change(first: Sequence[CensusGroup], second: Sequence[CensusGroup], hectares
     degrees = sum(mean.plots - mean.means for mean in means)
     total = math.fsum(mean.mean * mean.area_hectares for mean in means)
     return Estimate(total / area, math.hypot(*widths) / area, t_two_sided_90(degrees), degrees, area, tuple(means))
+
+
+def is_same_units(first: Sequence[CensusGroup], second: Sequence[CensusGroup]) -> bool:
+    """Whether every group was sampled in the same units at both dates."""
+    later = {group.name: sorted(group.units) for group in second}
+    return all(group.units and sorted(group.units) == later[group.name] for group in first)
+
+
+def change_of_same_units(
+    first: Sequence[CensusGroup], second: Sequence[CensusGroup], hectares: Mapping[str, float]
+) -> Estimate:
+    """The same change where the same units were measured again: the mean over units of what each gained.
+
+    A unit that is dead weighs nothing, so the figure is that of two surveys; its half-width is that of the gains, which
+    differ less than the units do. A unit that was dead and lives again was planted anew, and counts as it is.
+    """
+    later = {group.name: dict(zip(group.units, group.sampled_kg, strict=True)) for group in second}
+    return stratified_mean(
+        [
+            StratumSample(
+                group.name,
+                hectares[group.name],
+                tuple(
+                    Observation(
+                        unit,
+                        group.tco2e_if_each((later[group.name][unit] or 0.0) - (kilograms or 0.0))
+                        / hectares[group.name],
+                    )
+                    for unit, kilograms in zip(group.units, group.sampled_kg, strict=True)
+                ),
+            )
+            for group in first
+        ]
+    )
 
 
 def digest(**choices: str) -> bytes:

@@ -28,8 +28,14 @@ def read_census(units: RawFile, groups: RawFile, equation: Allometry) -> tuple[C
     counted.refuse_repeats("group", "这个分组出现了两次", "this group stands there twice")
     sampled.refuse_repeats("unit_id", "这一株出现了两次", "this unit stands there twice")
     names = counted.text("group")
-    found: dict[str, list[float | None]] = {name: [] for name in names}
-    for row, group, kilograms in zip(sampled.rows, sampled.text("group"), _kilograms(sampled, equation), strict=True):
+    found: dict[str, list[tuple[float | None, str, float | None]]] = {name: [] for name in names}
+    units_measured = zip(
+        _kilograms(sampled, equation),
+        sampled.text("unit_id"),
+        sampled.optional_numbers("dbh_cm", DIAMETER),
+        strict=True,
+    )
+    for row, group, unit in zip(sampled.rows, sampled.text("group"), units_measured, strict=True):
         if group not in found:
             raise UnknownReference(
                 "造林分组表里没有这个分组",
@@ -39,7 +45,7 @@ def read_census(units: RawFile, groups: RawFile, equation: Allometry) -> tuple[C
                 column="group",
                 value=group,
             )
-        found[group].append(kilograms)
+        found[group].append(unit)
     result = []
     ratios = counted.numbers("root_shoot", _ROOT_SHOOT)
     for row, name, planted, ratio in zip(counted.rows, names, counted.integers("planted"), ratios, strict=True):
@@ -61,7 +67,8 @@ def read_census(units: RawFile, groups: RawFile, equation: Allometry) -> tuple[C
                 column="planted",
                 value=str(planted),
             )
-        result.append(CensusGroup(name, planted, ratio, tuple(found[name])))
+        kilograms, ids, diameters = zip(*found[name], strict=True)
+        result.append(CensusGroup(name, planted, ratio, kilograms, ids, diameters))
     return tuple(result)
 
 

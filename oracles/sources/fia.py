@@ -34,6 +34,7 @@ from oracles.sources.tables import Table, read_table
 
 HECTARES_PER_ACRE = 0.40468564224
 CENTIMETRES_PER_INCH = 2.54
+METRES_PER_FOOT = 0.3048
 KILOGRAMS_PER_POUND = 0.45359237
 
 SMALLEST_INCHES = 1.0
@@ -54,6 +55,8 @@ TABLES = (
 """What a state's inventory consists of; `tree` is the file `RI_TREE.csv`."""
 
 FOREST, LIVE = "1", "1"
+NOT_SAMPLED = "5"
+"""The status of a condition that the crew could not enter: denied access, hazard."""
 
 _DIAMETER = Quantity("胸径", "diameter", "in", most=600)
 _PER_ACRE = Quantity("每英亩株数", "trees per acre", "", most=10_000, zero_is_possible=True)
@@ -61,6 +64,8 @@ _POUNDS = Quantity("单株质量", "mass of a tree", "lb", most=5_000_000, zero_
 _SHARE = Quantity("面积比例", "share of the plot", "", most=1.0, zero_is_possible=True)
 _FACTOR = Quantity("调整系数", "adjustment factor", "", most=1_000, zero_is_possible=True)
 _ACRES = Quantity("面积", "area", "acres", most=1e10)
+_HEIGHT = Quantity("树高", "height", "ft", most=10_000, zero_is_possible=True)
+"""Only the quality checks look at heights, so what no tree can be is told there and does not stop the reader."""
 _COUNT = Quantity("点数", "count of points", "", most=1e12, zero_is_possible=True)
 
 
@@ -88,10 +93,40 @@ class LiveTrees:
 
 
 @dataclass(frozen=True, slots=True)
+class FiaTree:
+    """A live tree that counts, for the quality checks: what was measured, and how.
+
+    `spot` is subplot, azimuth and distance, empty where the table does not say. `diameter_check` and `height_method`
+    are the inventory's own codes (DIACHECK, HTCD), empty where it has none.
+    """
+
+    cn: str
+    previous_cn: str
+    species: str
+    dbh_cm: float
+    height_m: float | None
+    spot: tuple[str, ...]
+    diameter_check: str
+    height_method: str
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether its diameter was estimated (DIACHECK 1) or modelled (5), or its height modelled (HTCD 4)."""
+        return self.diameter_check in ("1", "5") or self.height_method == "4"
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether its diameter was measured at another height of the stem than before (DIACHECK 2)."""
+        return self.diameter_check == "2"
+
+
+@dataclass(frozen=True, slots=True)
 class FiaVisit:
     """One visit to one plot.
 
     `place` is the plot on the ground (state-unit-county-number), `cn` the visit, `previous_cn` the one before.
+    `not_sampled` is the share of the plot that nobody could enter. `followed` are the trees of the visit before that
+    this one accounts for, alive or not; None where the table does not name them.
     """
 
     cn: str
@@ -101,6 +136,9 @@ class FiaVisit:
     previous_cn: str
     forest: Mapping[Basis, float]
     live: Mapping[Basis, LiveTrees]
+    not_sampled: float
+    tallied: tuple[FiaTree, ...] = field(repr=False)
+    followed: frozenset[str] | None = field(repr=False)
 
     @property
     def forest_share(self) -> float:
@@ -355,8 +393,8 @@ def _read_visits(plots: RawFile, conditions: RawFile, trees: RawFile) -> dict[st
     kept = _kept_once(plot_table, ("CN",))
     index_of = {plot_table.columns["CN"][index]: index for index in kept}
     breakpoints = plot_table.optional_numbers("MACRO_BREAKPOINT_DIA", _DIAMETER)
-    forest, status = _read_conditions(conditions, index_of)
-    live = _read_trees(trees, index_of, status, breakpoints)
+    forest, status, not_sampled = _read_conditions(conditions, index_of)
+    live, tallied, followed = _read_trees(trees, index_of, status, breakpoints)
 
     columns = {name: plot_table.text(name) for name in ("STATECD", "UNITCD", "COUNTYCD", "PLOT")}
     years = plot_table.integers("INVYR")
@@ -369,6 +407,9 @@ def _read_visits(plots: RawFile, conditions: RawFile, trees: RawFile) -> dict[st
             previous_cn=plot_table.columns["PREV_PLT_CN"][index],
             forest=forest.get(cn, {}),
             live=live.get(cn, {}),
+            not_sampled=not_sampled.get(cn, 0.0),
+            tallied=tuple(tallied.get(cn, ())),
+            followed=None if followed is None else frozenset(followed.get(cn, ())),
         )
         for cn, index in index_of.items()
     }
@@ -386,36 +427,56 @@ def _measured_on(table: Table, index: int) -> date:
 
 def _read_conditions(
     raw: RawFile, plots: Mapping[str, int]
-) -> tuple[dict[str, dict[Basis, float]], dict[tuple[str, str], str]]:
-    """The forest share of each plot by basis, and the status of each condition."""
+) -> tuple[dict[str, dict[Basis, float]], dict[tuple[str, str], str], dict[str, float]]:
+    """The forest share of each plot by basis, the status of each condition, and what share could not be sampled."""
     table = _read(raw, "地类表", "PLT_CN CONDID COND_STATUS_CD CONDPROP_UNADJ PROP_BASIS")
     cns, ids, statuses = table.text("PLT_CN"), table.text("CONDID"), table.text("COND_STATUS_CD")
     shares = table.numbers("CONDPROP_UNADJ", _SHARE)
     bases = table.text("PROP_BASIS", may_be_empty=True)
     parts: dict[str, dict[Basis, list[float]]] = {}
     status: dict[tuple[str, str], str] = {}
+    not_sampled: dict[str, float] = {}
     for index in _kept_once(table, ("PLT_CN", "CONDID")):
         _must_know(table, index, "PLT_CN", plots, "样地表", "the plot table")
         status[cns[index], ids[index]] = statuses[index]
         if statuses[index] == FOREST:
             basis = Basis.MACROPLOT if bases[index] == Basis.MACROPLOT.value else Basis.SUBPLOT
             parts.setdefault(cns[index], {}).setdefault(basis, []).append(shares[index])
-    return {
-        cn: {basis: math.fsum(listed) for basis, listed in by_basis.items()} for cn, by_basis in parts.items()
-    }, status
+        elif statuses[index] == NOT_SAMPLED:
+            not_sampled[cns[index]] = not_sampled.get(cns[index], 0.0) + shares[index]
+    forest = {cn: {basis: math.fsum(listed) for basis, listed in by_basis.items()} for cn, by_basis in parts.items()}
+    return forest, status, not_sampled
 
 
 def _read_trees(
     raw: RawFile, plots: Mapping[str, int], status: Mapping[tuple[str, str], str], breakpoints: Sequence[float | None]
-) -> dict[str, dict[Basis, LiveTrees]]:
-    """The live trees of 1 inch and more on forest conditions, by plot and basis, in metric units per hectare."""
-    table = _read(raw, "树木表", "CN PLT_CN SUBP TREE CONDID STATUSCD DIA TPA_UNADJ DRYBIO_AG CARBON_AG CARBON_BG")
+) -> tuple[dict[str, dict[Basis, LiveTrees]], dict[str, list[FiaTree]], dict[str, set[str]] | None]:
+    """The live trees of 1 inch and more on forest conditions, by plot and basis, in metric units per hectare.
+
+    Then the same trees one by one, by plot; and which trees of the visit before the rows of each plot name, whatever
+    became of those.
+    """
+    table = _read(
+        raw,
+        "树木表",
+        "CN PLT_CN SUBP TREE CONDID STATUSCD DIA TPA_UNADJ DRYBIO_AG CARBON_AG CARBON_BG",
+        "PREV_TRE_CN SPCD HT AZIMUTH DIST DIACHECK HTCD",
+    )
     cns, conditions, statuses = table.text("PLT_CN"), table.text("CONDID"), table.text("STATUSCD")
     diameters = table.optional_numbers("DIA", _DIAMETER)
     factors = table.optional_numbers("TPA_UNADJ", _PER_ACRE)
     masses = [table.optional_numbers(column, _POUNDS) for column in ("DRYBIO_AG", "CARBON_AG", "CARBON_BG")]
+    absent = [""] * len(table)
+    numbers, subplots = table.text("CN"), table.text("SUBP")
+    previous, species, azimuths, distances, checks, methods = (
+        table.text(name, may_be_empty=True) if name in table else absent
+        for name in ("PREV_TRE_CN", "SPCD", "AZIMUTH", "DIST", "DIACHECK", "HTCD")
+    )
+    feet = table.optional_numbers("HT", _HEIGHT) if "HT" in table else [None] * len(table)
     _refuse_repeated_trees(table)
 
+    tallied: dict[str, list[FiaTree]] = {}
+    followed: dict[str, set[str]] | None = {} if "PREV_TRE_CN" in table else None
     tallies: dict[tuple[str, Basis], list[list[float]]] = {}
     for index, (cn, diameter, per_acre) in enumerate(zip(cns, diameters, factors, strict=True)):
         _must_know(table, index, "PLT_CN", plots, "样地表", "the plot table")
@@ -429,6 +490,8 @@ def _read_trees(
                 column="CONDID",
                 value=conditions[index],
             )
+        if followed is not None and previous[index]:
+            followed.setdefault(cn, set()).add(previous[index])
         if statuses[index] != LIVE or condition != FOREST or diameter is None or diameter < SMALLEST_INCHES:
             continue
         if per_acre is None:
@@ -440,12 +503,27 @@ def _read_trees(
         tallies.setdefault((cn, basis), []).append(
             [per_hectare, per_hectare * stem_m2, *(per_hectare * mass / 1000 for mass in kilograms)]
         )
+        height = feet[index]
+        tallied.setdefault(cn, []).append(
+            FiaTree(
+                cn=numbers[index],
+                previous_cn=previous[index],
+                species=species[index],
+                dbh_cm=diameter * CENTIMETRES_PER_INCH,
+                height_m=None if height is None else height * METRES_PER_FOOT,
+                spot=(subplots[index], azimuths[index], distances[index])
+                if azimuths[index] and distances[index]
+                else (),
+                diameter_check=checks[index],
+                height_method=methods[index],
+            )
+        )
     live: dict[str, dict[Basis, LiveTrees]] = {}
     for (cn, basis), trees in tallies.items():
         live.setdefault(cn, {})[basis] = LiveTrees(
             len(trees), *(math.fsum(column) for column in zip(*trees, strict=True))
         )
-    return live
+    return live, tallied, followed
 
 
 def _basis(diameter_inches: float, breakpoint_inches: float | None) -> Basis:
@@ -555,9 +633,9 @@ def _read_assignments(raw: RawFile, visits: Mapping[str, FiaVisit], strata: set[
     return assigned
 
 
-def _read(raw: RawFile, zh: str, columns: str) -> Table:
+def _read(raw: RawFile, zh: str, columns: str, optional: str = "") -> Table:
     """A DataMart table; copies that went through R write `NA` for an empty cell."""
-    return read_table(raw, zh=f"清查{zh}", required=columns.split(), missing="NA")
+    return read_table(raw, zh=f"清查{zh}", required=columns.split(), optional=optional.split(), missing="NA")
 
 
 def _kept_once(table: Table, key: tuple[str, ...]) -> list[int]:

@@ -8,8 +8,13 @@ durability costs little per frame. Frames may come late and out of order; each d
 
 The journal of a day is text, a line per frame: when it arrived, and the frame in hex. So a frame is a row of a file,
 and the day's evidence root, which `gongsheng oracle anchor` brings to the chain, leads to it.
+
+Beside the days lies a checkpoint: the numbers of every device, and how long each day's file was when they were so. A
+restart reads only what came after it. The journal is flushed before the checkpoint is written, so a checkpoint that
+speaks of more than the files hold, or of other bytes, belongs to another journal; then the whole journal is read.
 """
 
+import hashlib
 import json
 import os
 import threading
@@ -25,6 +30,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from paho.mqtt.enums import CallbackAPIVersion
 
+from ledger_service.chain.carrier import write_whole
 from oracles.errors import DamagedJournal, OutOfRange
 from oracles.evidence import RawFile
 from oracles.sources.tables import read_table
@@ -34,6 +40,11 @@ SIGNATURE_BYTES = 64
 MOST_FRAME_BYTES = 4_096
 MOST_NUMBER = 2**53 - 1
 JOURNAL = "sensors.frames"
+CHECKPOINT = "sensors.checkpoint"
+CHECKPOINT_FRAMES = 5_000
+"""After so many new frames a checkpoint is written; about as many lines a restart reads."""
+MARK_BYTES = 4_096
+"""So many bytes before the mark of a checkpoint are compared: whole signatures, which no other journal has."""
 
 
 class Verdict(StrEnum):
@@ -171,30 +182,64 @@ def read_frames(journal: RawFile, devices: RawFile) -> Iterator[tuple[int, Frame
         yield at, frame
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How long a day's file was, and the SHA-256 of its last bytes up to there."""
+
+    length: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, length: int) -> "Mark":
+        """The mark at `length`, or where a shorter file ends."""
+        with path.open("rb") as file:
+            file.seek(max(0, length - MARK_BYTES))
+            last = file.read(min(length, MARK_BYTES))
+            return cls(min(length, os.fstat(file.fileno()).st_size), hashlib.sha256(last).hexdigest())
+
+
 class Journal:
     """The frames on disk, a file per day of arrival, and what is known of every device. One process at a time."""
 
-    def __init__(self, folder: Path, keys: Mapping[str, bytes], *, clock_seconds: int = 300) -> None:
-        """Opens a journal and reads what it holds. A last line that a crash cut short is taken off: it was never
-        acknowledged, so the broker brings its frame again.
+    def __init__(
+        self,
+        folder: Path,
+        keys: Mapping[str, bytes],
+        *,
+        clock_seconds: int = 300,
+        checkpoint_frames: int = CHECKPOINT_FRAMES,
+    ) -> None:
+        """Opens a journal and reads what came after its checkpoint, or all of it. A last line that a crash cut short
+        is taken off: it was never acknowledged, so the broker brings its frame again.
 
         Args:
             folder: The evidence folder, with a folder per day.
             keys: Each device's Ed25519 public key, 32 bytes.
             clock_seconds: How far a device's clock may be ahead.
+            checkpoint_frames: A checkpoint is written after so many new frames.
         """
         self.folder = folder
         self.clock_seconds = clock_seconds
         self.numbers: dict[str, Numbers] = {}
         self.verdicts: dict[Verdict, int] = dict.fromkeys(Verdict, 0)
         self.late = 0
+        self.lines_read = 0
+        """How many lines were read to open it."""
         self._keys = {device: Ed25519PublicKey.from_public_bytes(key) for device, key in keys.items()}
         self._newest: dict[str, int] = {}
         self._day = ""
         self._file: IO[bytes] | None = None
         self._is_dirty = False
+        self._lengths: dict[str, int] = {}
+        self._marks: dict[str, Mark] = {}
+        self._checkpoint_frames = self._due = checkpoint_frames
+        self._unmarked = 0
+        self.is_from_checkpoint = self._resume()
+        """Whether a checkpoint was there, and fitted the files."""
         for path in sorted(folder.glob(f"*/{JOURNAL}")):
             self._replay(path)
+        if self._unmarked >= checkpoint_frames:
+            self._mark()
 
     def take(self, payload: bytes, *, arrived: int) -> Verdict:
         """Judges a frame and writes a new one down. It is on disk only after `flush`."""
@@ -208,8 +253,15 @@ class Journal:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._is_dirty = False
+        if self._unmarked >= self._due:
+            self._mark()
 
     def close(self) -> None:
+        self._close_file()
+        if self._unmarked:
+            self._mark()
+
+    def _close_file(self) -> None:
         if self._file is not None:
             self.flush()
             self._file.close()
@@ -240,22 +292,72 @@ class Journal:
         newest = self._newest.get(frame.device, 0)
         self.late += frame.at < newest
         self._newest[frame.device] = max(newest, frame.at)
+        self._unmarked += 1
 
     def _write(self, arrived: int, payload: bytes) -> None:
         day = utc_date(arrived).isoformat()
         if day != self._day or self._file is None:
-            self.close()
+            self._close_file()
             path = self.folder / day / JOURNAL
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file, self._day = path.open("ab"), day
             for folder in (path.parent, self.folder):
                 _sync_folder(folder)
-        self._file.write(b"%d %s\n" % (arrived, payload.hex().encode()))
+        self._lengths[day] = self._lengths.get(day, 0) + self._file.write(
+            b"%d %s\n" % (arrived, payload.hex().encode())
+        )
         self._is_dirty = True
 
+    def _mark(self) -> None:
+        """Writes the checkpoint. Everything that it says is on disk already."""
+        for day, length in self._lengths.items():
+            if day not in self._marks or self._marks[day].length != length:
+                self._marks[day] = Mark.of(self.folder / day / JOURNAL, length)
+        content = json.dumps(
+            {
+                "devices": {
+                    device: [self._newest[device], known.starts, known.ends]
+                    for device, known in self.numbers.items()
+                    if known.starts
+                },
+                "files": {day: [mark.length, mark.sha256] for day, mark in self._marks.items()},
+                "late": self.late,
+            },
+            separators=(",", ":"),
+        )
+        write_whole(self.folder / CHECKPOINT, f"{_checkpoint_digest(content)} {content}\n")
+        self._unmarked = 0
+        # Where many frames are missing a checkpoint is long; it is written less often then, so that it costs no more.
+        self._due = max(self._checkpoint_frames, sum(len(known.starts) for known in self.numbers.values()))
+
+    def _resume(self) -> bool:
+        """Takes over what the checkpoint knows, if it is whole and every file still has the bytes before its mark."""
+        try:
+            digest, _, content = (self.folder / CHECKPOINT).read_text("utf-8").rstrip("\n").partition(" ")
+        except (FileNotFoundError, UnicodeDecodeError):
+            return False
+        if _checkpoint_digest(content) != digest:
+            return False
+        known = json.loads(content)
+        marks = {day: Mark(*mark) for day, mark in known["files"].items()}
+        for day, mark in marks.items():
+            path = self.folder / day / JOURNAL
+            if not path.exists() or Mark.of(path, mark.length) != mark:
+                return False
+        for device, (newest, starts, ends) in known["devices"].items():
+            self.numbers[device] = Numbers(starts, ends)
+            self._newest[device] = newest
+        self.late = known["late"]
+        self._marks = marks
+        self._lengths = {day: mark.length for day, mark in marks.items()}
+        return True
+
     def _replay(self, path: Path) -> None:
+        """Reads a day's file from its mark on, or all of it."""
+        mark = self._lengths.get(path.parent.name, 0)
         with path.open("r+b") as file:
-            whole = 0
+            file.seek(mark)
+            whole = mark
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     break
@@ -265,9 +367,20 @@ class Journal:
                 except (IndexError, ValueError):
                     frame = None
                 if frame is None:
-                    raise DamagedJournal(str(path), number)
+                    file.seek(0)
+                    raise DamagedJournal(str(path), file.read(mark).count(b"\n") + number)
                 self._know(frame)
+                self.lines_read += 1
             file.truncate(whole)
+            os.fsync(
+                file.fileno()
+            )  # A killed process may have left lines that are not on disk; they count from now on.
+            self._lengths[path.parent.name] = whole
+
+
+def _checkpoint_digest(content: str) -> str:
+    """Of the content and its format, so that a checkpoint of another format is none."""
+    return hashlib.sha256(f"{CHECKPOINT} 1 {content}".encode()).hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ same seed gives the same bytes on every machine: only `random.Random.random()` i
 to keep.
 """
 
+import csv
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -163,6 +164,22 @@ def write_county(folder: Path, *, seed: int, accounts: Sequence[str], parcels: i
         README.format(seed=seed, plots=plots, parcels=parcels, holders=len(holders)), encoding="utf-8"
     )
     return county
+
+
+def lose_labels(county: County, *, one_plot_in: int = 5) -> None:
+    """Plants a fault: at the second visit the crew of some plots wrote down no numbers of trees.
+
+    Trees that are alike in every cell can then no longer be told from a row that was entered twice. No figure changes.
+    """
+    with county.second_trees.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    plot, label = header.index("plot_id"), header.index("tree_id")
+    crew = set(sorted({row[plot] for row in rows})[::one_plot_in])
+    write_csv(
+        county.second_trees,
+        header,
+        ((*row[:label], "", *row[label + 1 :]) if row[plot] in crew else row for row in rows),
+    )
 
 
 def name_holders(accounts: Iterable[str]) -> tuple[Holder, ...]:

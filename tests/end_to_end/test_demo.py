@@ -83,7 +83,18 @@ def test_demo_agrees_in_every_figure_and_does_the_same_again_after_it_was_killed
     payments = [row for row in statement if row["direction"] == "out"]
     assert len({row["counterparty"] for row in payments}) >= 200
     assert "60 % was asked for" in first.stdout
-    assert "certificate 1 traces back to the raw data" in " ".join(first.stdout.split())
+    said = " ".join(first.stdout.split())
+    assert "县审计局 county audit office" in said
+    assert (
+        "carbon-kg：3 份签名报告的质量标志 qcFlags 0x20（重复） · quality flags of 3 signed report(s): duplicate"
+        in said
+    )
+    assert (
+        "processed-volume-kg：3 份签名报告的质量标志 qcFlags 0x0（无） · quality flags of 3 signed report(s): none"
+        in said
+    )
+    assert "slips alike in everything but their number" in said
+    assert "certificate 1 traces back to the raw data" in said
     whole, *parts = _tonnes(folder / "serials.csv")
     assert whole == sum(parts) > 0
 

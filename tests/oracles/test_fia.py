@@ -22,6 +22,9 @@ from oracles.errors import (
     UnknownReference,
     UnsupportedDesign,
 )
+from oracles.findings import of_inventory
+from oracles.monitoring import monitor_fia
+from oracles.quality import Flag
 from oracles.sources.fia import HECTARES_PER_ACRE, Basis, estimate, forest_hectares, read_fia, remeasured
 
 SQUARE_METRES_PER_SQUARE_FOOT = 0.09290304
@@ -299,3 +302,45 @@ def test_the_rough_figures_of_the_inventory_folder_are_met(
     assert len(found) == pairs
     assert mean == pytest.approx(short_tons_per_acre, abs=0.005)
     assert 100 * 1.654 * deviation / math.sqrt(pairs) / mean == pytest.approx(half_width_percent, abs=1)
+
+
+# --- What the quality checks look at ---------------------------------------------------------------
+
+
+def test_trees_are_kept_one_by_one_for_the_quality_checks(fia_folder: Callable[..., Path]) -> None:
+    folder = fia_folder("COND", "11,1,1,1.0,SUBP\n", "11,1,1,0.9,SUBP\n11,2,5,0.1,SUBP\n")
+    more = {"111": "101,316,40,93,12.5,1,1", "113": "102,316,,,,0,4", "116": "103,131,50,10,20.0,,"}
+    header, *rows = TABLES["TREE"].splitlines()
+    lines = [f"{header},PREV_TRE_CN,SPCD,HT,AZIMUTH,DIST,DIACHECK,HTCD"]
+    lines += [f"{row},{more.get(row.split(',')[0], ',,,,,,')}" for row in rows]
+    (folder / "XX_TREE.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    visits = read_fia(folder).visits
+    tree, sapling = visits["11"].tallied
+    assert (tree.cn, tree.previous_cn, tree.species, tree.spot) == ("111", "101", "316", ("1", "93", "12.5"))
+    assert (tree.dbh_cm, tree.height_m) == pytest.approx((11 * 2.54, 40 * 0.3048))
+    assert (tree.is_computed, sapling.is_computed, sapling.height_m, sapling.spot) == (True, False, None, ())
+    assert [one.is_computed for one in visits["12"].tallied] == [True], "its height is modelled"
+    assert (visits["11"].not_sampled, visits["12"].not_sampled) == (0.1, 0.0)
+    assert visits["11"].followed == {"101"}
+    flags = {finding.flag for finding in of_inventory("XX", remeasured(read_fia(folder), 2018, 2018))}
+    assert flags == {Flag.MISSING, Flag.GAP_FILLED, Flag.RANGE}, "tree 103 became 14 inches thicker in five years"
+
+
+def test_tables_without_the_columns_of_the_checks_are_read(fia_folder: Callable[..., Path]) -> None:
+    inventory = read_fia(fia_folder())
+    assert [tree.cn for tree in inventory.visits["11"].tallied] == ["111", "112"], "what counts, and nothing else"
+    assert inventory.visits["11"].followed is None
+    assert of_inventory("XX", remeasured(inventory, 2018, 2018)) == []
+
+
+def test_what_the_checks_find_stands_in_the_report_or_refuses_it(
+    fia_ri: Path, accounts: tuple[str, ...], tmp_path: Path
+) -> None:
+    monitored = monitor_fia(fia_ri, accounts=accounts, seed=1)
+    assert (monitored.qc_flags, monitored.refusal) == (Flag.MISSING | Flag.RANGE | Flag.DUPLICATE, None)
+    policy = tmp_path / "policy.toml"
+    policy.write_text('refuse = ["range"]\n', "utf-8")
+    refused = monitor_fia(fia_ri, accounts=accounts, seed=1, policy=policy)
+    assert refused.refusal is not None
+    assert "became thinner" in refused.refusal
+    assert refused.evidence_root != monitored.evidence_root

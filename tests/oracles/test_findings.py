@@ -1,7 +1,8 @@
 """What the checks find in tally sheets, laboratory reports, images and slips, and what a policy makes of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from oracles.findings import (
     Policy,
     flags_of,
     of_growth,
+    of_inventory,
     of_laboratory,
     of_plots,
     of_slips,
@@ -25,6 +27,7 @@ from oracles.findings import (
 from oracles.quality import Flag
 from oracles.readings import PlotVisit, Tree
 from oracles.sources.csv_trees import read_inventory
+from oracles.sources.fia import FiaTree, FiaVisit, read_fia, remeasured
 from oracles.sources.raster import Zone
 from oracles.sources.synthetic import write_county
 from oracles.supply import Role, weigh_supply
@@ -134,6 +137,140 @@ def test_clean_counties_raise_no_alarm(tmp_path: Path) -> None:
         assert of_plots("t", after.visits, twins=after.twins) == []
         assert of_growth("t", before.visits, after.visits) == []
     assert trees > 40_000
+
+
+# --- The FIA inventory ----------------------------------------------------------------------------
+
+
+def stem(number: int, dbh_cm: float, *, visit: int, height_m: float | None = 10.0, check: str = "") -> FiaTree:
+    return FiaTree(
+        cn=f"{visit}-{number}",
+        previous_cn=f"{visit - 1}-{number}",
+        species="316",
+        dbh_cm=dbh_cm,
+        height_m=height_m,
+        spot=("1", str(number), "10.0"),
+        diameter_check=check,
+        height_method="1",
+    )
+
+
+def fia_visit(plot: str, number: int, tallied: Sequence[FiaTree], *, followed: bool = True) -> FiaVisit:
+    return FiaVisit(
+        cn=f"{plot}-{number}",
+        place=plot,
+        inventory_year=2005 + 5 * number,
+        measured_on=date(2005 + 5 * number, 7, 1),
+        previous_cn=f"{plot}-{number - 1}",
+        forest={},
+        live={},
+        not_sampled=0.0,
+        tallied=tuple(tallied),
+        followed=frozenset(tree.previous_cn for tree in tallied) if followed else None,
+    )
+
+
+FIRST = [stem(number, dbh, visit=1) for number, dbh in enumerate(DIAMETERS)]
+GREW = [0.3 + 0.2 * (number % 9) for number in range(24)]
+SECOND = [stem(number, dbh + grew, visit=2) for number, (dbh, grew) in enumerate(zip(DIAMETERS, GREW, strict=True))]
+
+
+def found_in(first: Sequence[FiaTree], second: Sequence[FiaTree]) -> dict[Flag, int]:
+    pair = fia_visit("1-1-1-1", 1, first), fia_visit("1-1-1-1", 2, second)
+    return {finding.flag: finding.count for finding in of_inventory("XX", [pair])}
+
+
+def changed(trees: Sequence[FiaTree], number: int, **facts: object) -> list[FiaTree]:
+    return [*trees[:number], replace(trees[number], **facts), *trees[number + 1 :]]  # type: ignore[arg-type]
+
+
+def test_a_plot_that_grew_as_trees_do_raises_no_alarm() -> None:
+    assert found_in(FIRST, SECOND) == {}
+
+
+@pytest.mark.parametrize(
+    ("dbh_cm", "is_found"), [(DIAMETERS[9] - 1.0, False), (DIAMETERS[9] - 1.01, True), (DIAMETERS[9], False)]
+)
+def test_a_living_tree_does_not_shrink_by_more_than_a_centimetre(dbh_cm: float, is_found: bool) -> None:
+    assert found_in(FIRST, changed(SECOND, 9, dbh_cm=dbh_cm)) == ({Flag.RANGE: 1} if is_found else {})
+    assert found_in(FIRST, changed(SECOND, 9, dbh_cm=dbh_cm, diameter_check="2")) == {}, "measured elsewhere"
+
+
+def test_a_thick_tree_may_lose_bark() -> None:
+    thick = changed(FIRST, 9, dbh_cm=60.0, height_m=20.0)
+    assert found_in(thick, changed(SECOND, 9, dbh_cm=57.1, height_m=20.0)) == {}
+    assert found_in(thick, changed(SECOND, 9, dbh_cm=56.9, height_m=20.0)) == {Flag.RANGE: 1}
+
+
+@pytest.mark.parametrize(("grown_cm", "is_found"), [(24.9, False), (25.1, True)])
+def test_no_tree_grows_more_than_five_centimetres_a_year(grown_cm: float, is_found: bool) -> None:
+    assert found_in(FIRST, changed(SECOND, 9, dbh_cm=DIAMETERS[9] + grown_cm)) == ({Flag.RANGE: 1} if is_found else {})
+
+
+def test_a_height_in_another_unit_is_told() -> None:
+    assert found_in(FIRST, changed(SECOND, 9, height_m=3.048)) == {}
+    assert found_in(FIRST, changed(SECOND, 9, height_m=1.0)) == {Flag.RANGE: 1}
+    assert found_in(FIRST, changed(SECOND, 9, height_m=100.0)) == {Flag.RANGE: 1}
+
+
+@pytest.mark.parametrize("facts", [{"diameter_check": "1"}, {"diameter_check": "5"}, {"height_method": "4"}])
+def test_what_was_estimated_or_modelled_is_told(facts: dict[str, object]) -> None:
+    assert found_in(changed(FIRST, 3, **facts), SECOND) == {Flag.GAP_FILLED: 1}
+
+
+def test_a_tree_of_which_the_next_visit_says_nothing_is_missing() -> None:
+    assert found_in(FIRST, SECOND[1:]) == {Flag.MISSING: 1}
+    pair = fia_visit("1-1-1-1", 1, FIRST), fia_visit("1-1-1-1", 2, SECOND[1:], followed=False)
+    assert of_inventory("XX", [pair]) == [], "tables that name no earlier trees cannot say it"
+
+
+def test_a_plot_of_which_a_part_was_not_entered_is_told() -> None:
+    pair = fia_visit("1-1-1-1", 1, FIRST), replace(fia_visit("1-1-1-1", 2, SECOND), not_sampled=0.25)
+    (finding,) = of_inventory("XX", [pair])
+    assert (finding.flag, finding.source, finding.count) == (Flag.MISSING, "XX_COND.csv", 1)
+
+
+def test_a_tree_entered_under_two_numbers_is_told() -> None:
+    again = replace(SECOND[0], cn="2-99", previous_cn="")
+    assert found_in(FIRST, [*SECOND, again]) == {Flag.DUPLICATE: 1}
+    unplaced = [replace(tree, spot=()) for tree in (*SECOND, again)]
+    assert found_in(FIRST, unplaced) == {}, "nobody wrote down where they stand"
+    for facts in ({"dbh_cm": 9.9}, {"species": "833"}, {"spot": ("1", "0", "10.1")}, {"spot": ()}):
+        assert found_in(FIRST, [*SECOND, replace(again, **facts)]) == {}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("grown", [lambda d: 1.1 * d, lambda d: d + 1.5])
+def test_a_second_visit_of_the_inventory_computed_from_the_first_is_too_regular(
+    grown: Callable[[float], float],
+) -> None:
+    inches = [round(dbh / 2.54, 1) for dbh in DIAMETERS]
+    first = [stem(number, 2.54 * inch, visit=1) for number, inch in enumerate(inches)]
+    second = [stem(n, 2.54 * round(grown(2.54 * inch) / 2.54, 1), visit=2) for n, inch in enumerate(inches)]
+    assert found_in(first, second) == {Flag.TOO_REGULAR: 1}
+    assert found_in(first[:19], second[:19]) == {}
+
+
+def test_a_visit_or_a_plot_that_was_copied_is_too_regular() -> None:
+    copied = [replace(tree, cn=f"2-{n}", previous_cn=tree.cn) for n, tree in enumerate(FIRST)]
+    assert found_in(FIRST, copied) == {Flag.TOO_REGULAR: 1}
+    assert found_in(FIRST[:4], copied[:4]) == {}
+    pairs = [(fia_visit(plot, 1, FIRST), fia_visit(plot, 2, SECOND)) for plot in ("1-1-1-1", "1-1-1-2")]
+    assert [(finding.flag, finding.count) for finding in of_inventory("XX", pairs)] == [(Flag.TOO_REGULAR, 2)]
+
+
+def test_on_a_real_inventory_hardly_anything_is_found(fia_ri: Path) -> None:
+    """Rhode Island 2009–2018: 165 pairs of visits, 3,876 trees measured twice."""
+    pairs = remeasured(read_fia(fia_ri), 2009, 2018)
+    found = [(finding.flag, finding.source, finding.count) for finding in of_inventory("RI", pairs)]
+    assert found == [
+        (Flag.MISSING, "RI_COND.csv", 18),  # True: the crew could not enter a part of them.
+        (Flag.RANGE, "RI_TREE.csv", 6),  # Diameters that fell by 1.5 to 3 cm, more than 5 %, in five years.
+        (Flag.DUPLICATE, "RI_TREE.csv", 1),  # A false alarm: two stems of one clump.
+    ]
+    again = sum(
+        len({tree.previous_cn for tree in two.tallied} & {tree.cn for tree in one.tallied}) for one, two in pairs
+    )
+    assert (len(pairs), again) == (165, 3_876)
 
 
 # --- Laboratories, images, slips ------------------------------------------------------------------

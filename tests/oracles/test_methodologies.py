@@ -1,7 +1,10 @@
 """GS 403, VM0047 and CCER-14-001: published examples, both sides of each edge, and what is refused."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from oracles.errors import (
@@ -102,6 +105,68 @@ def test_vm0047_adds_groups_and_their_half_widths_in_squares() -> None:
     assert "b · 100 of 100" in "\n".join(both.explanation.lines())
 
 
+def twice(first: Sequence[float | None], second: Sequence[float | None]) -> tuple[CensusGroup, CensusGroup]:
+    """One group of a thousand on ten hectares, measured twice; the second sheet lists the units backwards."""
+    units = tuple(str(number) for number in range(len(first)))
+    return (
+        CensusGroup("a", 1_000, 0.25, tuple(first), units),
+        CensusGroup("a", 1_000, 0.25, tuple(reversed(second)), tuple(reversed(units))),
+    )
+
+
+def test_a_census_of_the_same_units_has_the_half_width_of_what_each_gained() -> None:
+    """By hand: gains of 2, 3, 4 and −10 kg (it died), mean −0.25, s² = 42.91667, t(3) = 2.353363."""
+    before, after = twice((10.0, 20.0, 30.0, 10.0), (12.0, 23.0, 34.0, None))
+    assert vm0047_census.is_same_units([before], [after])
+    change = vm0047_census.change_of_same_units([before], [after], {"a": 10.0})
+    factor = 1_000 * 1.25 * 0.47 * 44 / 12 / 1_000
+    assert change.total == pytest.approx(-0.25 * factor)
+    assert change.total == pytest.approx(after.stock_tco2e - before.stock_tco2e)
+    assert change.half_width * 10 == pytest.approx(2.353363 * math.sqrt(42.916667 / 4) * factor, rel=1e-6)
+
+
+def test_a_census_of_the_same_units_says_the_same_with_less_doubt_than_two_surveys() -> None:
+    random = np.random.default_rng(4)
+    first = random.lognormal(3, 0.5, 60)
+    second = first * random.normal(1.3, 0.05, 60)
+    pair = twice(first.tolist(), second.tolist())
+    same, independent = (
+        estimate([pair[0]], [pair[1]], {"a": 10.0})
+        for estimate in (vm0047_census.change_of_same_units, vm0047_census.change)
+    )
+    assert same.total == pytest.approx(independent.total)
+    assert same.half_width < independent.half_width / 4
+
+
+def test_ninety_percent_of_the_intervals_of_same_units_hold_the_true_change() -> None:
+    random, trials = np.random.default_rng(9), 2_000
+    held = 0
+    for _ in range(trials):
+        first = random.lognormal(3, 0.3, 120)
+        second = np.where(random.random(120) < 0.1, np.nan, first + random.normal(6, 2, 120))
+        pair = twice(first.tolist(), [None if math.isnan(kg) else kg for kg in second])
+        change = vm0047_census.change_of_same_units([pair[0]], [pair[1]], {"a": 1.0})
+        true = 0.9 * (math.exp(3 + 0.045) + 6) - math.exp(3 + 0.045)
+        held += abs(change.mean - pair[0].tco2e_if_each(true)) <= change.half_width
+    assert 0.88 <= held / trials <= 0.92
+
+
+@pytest.mark.parametrize("units", [("0", "1", "9"), ("0", "1"), ()])
+def test_other_units_are_another_sample(units: tuple[str, ...]) -> None:
+    group = CensusGroup("a", 1_000, 0.25, (10.0, 20.0, 30.0), ("0", "1", "2"))
+    other = replace(group, sampled_kg=group.sampled_kg[: len(units) or 3], units=units)
+    assert not vm0047_census.is_same_units([group], [other])
+    assert not vm0047_census.is_same_units([other], [group])
+    assert vm0047_census.is_same_units([group], [group])
+    nameless = replace(group, units=())
+    assert not vm0047_census.is_same_units([nameless], [nameless])
+
+
+def test_ids_without_their_units_are_refused() -> None:
+    with pytest.raises(InvalidReading):
+        CensusGroup("a", 10, 0.25, (90.0, 80.0), ("1",))
+
+
 def test_a_group_of_one_living_unit_has_no_variance() -> None:
     with pytest.raises(TooFewPlots):
         CensusGroup("a", 10, 0.25, (90.0, None))
@@ -117,7 +182,7 @@ def census(units: str = UNITS, groups: str = "group,planted,root_shoot\na,100,0.
 
 def test_a_census_is_read_with_its_dead() -> None:
     (group,) = census()
-    assert group == CensusGroup("a", 100, 0.25, (30.0, 40.0, None))
+    assert group == CensusGroup("a", 100, 0.25, (30.0, 40.0, None), ("1", "2", "3"), (10.0, 11.0, None))
 
 
 def test_a_census_that_does_not_fit_together_is_refused() -> None:

@@ -559,8 +559,9 @@ CENSUS = {
     "first_trees": "unit_id,group,species,dbh_cm,above_ground_kg\n"
     + "".join(f"p{n},pine,x,10,{10 + n % 2}\no{n},oak,x,10,{8 + n % 2}\n" for n in range(20)),
     "second_trees": "unit_id,group,species,dbh_cm,above_ground_kg\n"
-    + "".join(f"p{n},pine,x,14,{30 + n % 2}\no{n},oak,x,13,{20 + n % 2}\n" for n in range(20)),
+    + "".join(f"q{n},pine,x,14,{30 + n % 2}\nr{n},oak,x,13,{20 + n % 2}\n" for n in range(20)),
 }
+"""Other units at the second date than at the first."""
 
 
 def test_a_census_credits_whole_tonnes_by_group(period: Callable[..., Monitoring]) -> None:
@@ -577,6 +578,27 @@ def test_a_census_credits_whole_tonnes_by_group(period: Callable[..., Monitoring
     width = 1.7291328115213678 * math.sqrt(0.25 * 20 / 19 / 20) / 1_000
     half_width = math.sqrt(2) * math.hypot(100_000, 50_000) * width * 1.25 * 0.47 * 44 / 12
     assert monitoring.change.half_width_fraction == pytest.approx(half_width / (pine + oak))
+
+
+def test_a_census_of_the_same_units_is_recognised_and_less_in_doubt(period: Callable[..., Monitoring]) -> None:
+    again = CENSUS["second_trees"].replace("\nq", "\np").replace("\nr", "\no")
+    rows = [row.split(",") for row in again.splitlines()[1:]]
+    grown = "".join(f"{row[0]},{row[1]},x,{12 + n % 7 / 5},{row[4]}\n" for n, row in enumerate(rows))
+    header = again.splitlines()[0] + "\n"
+    independent = period(methodology="vm0047-census", **CENSUS)
+    same = period(methodology="vm0047-census", **{**CENSUS, "second_trees": header + grown})
+    assert same.refusal is None
+    assert same.change.undiscounted == pytest.approx(independent.change.undiscounted)
+    assert independent.change.half_width_fraction > 0
+    assert same.change.half_width_fraction == pytest.approx(0, abs=1e-9), "every unit gained as much"
+    assert any("the same units at both dates" in note for note in same.notes)
+    assert any("independent samples" in note for note in independent.notes)
+    assert same.methodology_digest != independent.methodology_digest
+    some = header + grown.replace("p3,", "p33,")
+    assert period(methodology="vm0047-census", **{**CENSUS, "second_trees": some}).change == independent.change
+    computed = period(methodology="vm0047-census", **{**CENSUS, "second_trees": again})
+    assert computed.qc_flags == Flag.TOO_REGULAR, "every diameter grew by four centimetres, or by three"
+    assert computed.refusal is not None
 
 
 def test_a_census_takes_neither_heights_nor_images(period: Callable[..., Monitoring], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -21,7 +22,17 @@ from hypothesis import strategies as st
 from ledger_service.chain.embedded import free_port
 from oracles.errors import DamagedJournal, Duplicate, OutOfRange
 from oracles.evidence import RawFile
-from oracles.sources.mqtt import JOURNAL, Journal, Numbers, Verdict, parse_frame, read_devices, sign_frame
+from oracles.sources.mqtt import (
+    CHECKPOINT,
+    CHECKPOINT_FRAMES,
+    JOURNAL,
+    Journal,
+    Numbers,
+    Verdict,
+    parse_frame,
+    read_devices,
+    sign_frame,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOW = 1_750_000_000
@@ -172,6 +183,121 @@ def test_frames_lie_in_the_folder_of_the_day_they_arrived(tmp_path: Path) -> Non
     assert sorted(path.parent.name for path in tmp_path.glob(f"*/{JOURNAL}")) == ["2025-06-15", "2025-06-16"]
 
 
+# --- The checkpoint -------------------------------------------------------------------------------
+
+
+def left_by_a_kill(journal: Journal, folder: Path) -> Path:
+    """What lies on disk when a process is killed now."""
+    shutil.copytree(journal.folder, folder)
+    journal.close()
+    return folder
+
+
+def test_a_restart_reads_only_what_came_after_the_checkpoint(tmp_path: Path) -> None:
+    first = Journal(tmp_path / "running", KEYS, checkpoint_frames=100)
+    for seq in range(1, 251):
+        first.take(frame(seq=seq), arrived=NOW + (86_400 if seq > 150 else 0))
+        first.flush()
+    folder = left_by_a_kill(first, tmp_path / "killed")
+    early, _ = sorted(folder.glob(f"*/{JOURNAL}"))
+    content = early.read_bytes()
+    early.write_bytes(content[:20] + b"zz" + content[22:])  # Where nobody need look any more.
+    second = Journal(folder, KEYS)
+    assert (second.is_from_checkpoint, second.lines_read) == (True, 50)
+    assert second.numbers == first.numbers
+    assert [second.take(frame(seq=seq), arrived=NOW + 86_400) for seq in (1, 150, 200, 250)] == [Verdict.DUPLICATE] * 4
+    assert second.take(frame(seq=251), arrived=NOW + 86_400) is Verdict.KEPT
+    second.close()
+    assert Journal(folder, KEYS).lines_read == 0
+    (folder / CHECKPOINT).unlink()
+    with pytest.raises(DamagedJournal, match="line 1 "):
+        Journal(folder, KEYS)
+
+
+def test_killed_anywhere_between_journal_and_checkpoint_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
+    """The journal cut at any frame or inside one, with any checkpoint that ever was beside it, older or newer."""
+    days = [NOW, NOW, NOW, NOW + 86_400, NOW + 86_400, NOW, NOW + 86_400]  # A clock that was set back, too.
+    frames = [frame(f"D{index % 2}", 7 - index, NOW + index) for index in range(len(days))]
+    written = Journal(tmp_path / "written", KEYS, checkpoint_frames=1)
+    states: list[dict[Path, bytes]] = [{}]
+    checkpoints: list[bytes | None] = [None]
+    for payload, arrived in zip(frames, days, strict=True):
+        written.take(payload, arrived=arrived)
+        written.flush()
+        states.append(
+            {path.relative_to(written.folder): path.read_bytes() for path in written.folder.glob(f"*/{JOURNAL}")}
+        )
+        checkpoints.append((written.folder / CHECKPOINT).read_bytes())
+    written.close()
+    tried = 0
+    for count, state in enumerate(states):
+        for checkpoint in checkpoints:
+            for half in (b"", b"1750000000 ab"):
+                folder = tmp_path / f"{tried}"
+                for path, content in state.items():
+                    (folder / path).parent.mkdir(parents=True)
+                    (folder / path).write_bytes(content + half)
+                folder.mkdir(exist_ok=True)
+                if checkpoint is not None:
+                    (folder / CHECKPOINT).write_bytes(checkpoint)
+                opened = Journal(folder, KEYS, checkpoint_frames=3)
+                verdicts = [opened.take(payload, arrived=at) for payload, at in zip(frames, days, strict=True)]
+                opened.close()
+                assert verdicts == [Verdict.DUPLICATE] * count + [Verdict.KEPT] * (len(days) - count)
+                assert {path.relative_to(folder): path.read_bytes() for path in folder.glob(f"*/{JOURNAL}")} == states[
+                    -1
+                ]
+                assert Journal(folder, KEYS).numbers == written.numbers
+                tried += 1
+    assert tried == 8 * 8 * 2
+
+
+@pytest.mark.parametrize("damage", ["bit", "cut", "empty", "no text", "partial", "other journal", "day gone"])
+def test_a_checkpoint_that_is_damaged_or_of_another_journal_is_not_believed(tmp_path: Path, damage: str) -> None:
+    first = Journal(tmp_path, KEYS)
+    for seq in range(1, 6):
+        first.take(frame(seq=seq), arrived=NOW + 86_400 * (seq % 2))
+    first.close()
+    checkpoint, (early, late) = tmp_path / CHECKPOINT, sorted(tmp_path.glob(f"*/{JOURNAL}"))
+    content, expected = checkpoint.read_bytes(), 5
+    if damage == "bit":
+        checkpoint.write_bytes(content.replace(b'"D0":[', b'"D1":['))
+    elif damage == "cut":
+        checkpoint.write_bytes(content[:-10])
+    elif damage == "empty":
+        checkpoint.write_bytes(b"")
+    elif damage == "no text":
+        checkpoint.write_bytes(b"\xff" + content)
+    elif damage == "partial":
+        checkpoint.rename(tmp_path / f"{CHECKPOINT}.partial")
+    elif damage == "other journal":
+        lines = late.read_bytes().splitlines(keepends=True)
+        late.write_bytes(b"".join([*lines[:-1], b"%d %s\n" % (NOW + 86_400, frame(seq=6).hex().encode())]))
+    else:
+        early.unlink()
+        expected = 3
+    assert checkpoint.exists() is (damage != "partial")
+    second = Journal(tmp_path, KEYS)
+    assert (second.is_from_checkpoint, second.lines_read) == (False, expected)
+    assert second.numbers["D0"].count == expected
+    assert second.take(frame(seq=5), arrived=NOW) is (Verdict.KEPT if damage == "other journal" else Verdict.DUPLICATE)
+    second.close()
+    assert Journal(tmp_path, KEYS).is_from_checkpoint
+
+
+def test_a_damaged_line_after_the_checkpoint_is_named_by_its_place_in_the_file(tmp_path: Path) -> None:
+    first = Journal(tmp_path / "running", KEYS, checkpoint_frames=3)
+    for seq in range(1, 6):
+        first.take(frame(seq=seq), arrived=NOW)
+        first.flush()
+    folder = left_by_a_kill(first, tmp_path / "killed")
+    (path,) = folder.glob(f"*/{JOURNAL}")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:3], b"1750000000 zz\n", lines[4]]))
+    with pytest.raises(DamagedJournal, match="line 4 "):
+        Journal(folder, KEYS)
+
+
 # --- A real broker --------------------------------------------------------------------------------
 
 
@@ -252,6 +378,8 @@ class Collecting:
         self._where = ("--devices", str(devices), "--evidence", str(self.evidence), "--port", str(port))
         self.kilobytes = 0
         self.kills = 0
+        self.said: list[str] = []
+        """What each run printed."""
         self._counted: dict[Path, list[int]] = {}
         self._start()
 
@@ -268,16 +396,16 @@ class Collecting:
         """Kills it in the middle of its work, and starts it again."""
         self._measure()
         self._process.kill()
-        self._process.communicate()
+        self.said.append(self._process.communicate()[0])
         self.kills += 1
         self._start()
 
-    def stop(self) -> str:
-        """Ends it as a person does, with Ctrl-C. Returns what it printed."""
+    def stop(self) -> None:
+        """Ends it as a person does, with Ctrl-C."""
         self._measure()
         self._process.send_signal(signal.SIGINT)
         try:
-            return self._process.communicate(timeout=30)[0]
+            self.said.append(self._process.communicate(timeout=30)[0])
         finally:
             self._process.kill()
 
@@ -349,11 +477,16 @@ def test_frames_through_a_broker_and_kills_arrive_once(tmp_path: Path, broker: i
         seconds = time.monotonic() - started
     finally:
         field.close()
-        said = collector.stop()
+        collector.stop()
     print(
         f"{FRAMES:,} frames in {seconds:.1f} s ({FRAMES / seconds:,.0f} a second), {collector.kills} kills,"
-        f" at most {collector.kilobytes / 1024:,.0f} MB, last run: {' '.join(said.split())}"
+        f" at most {collector.kilobytes / 1024:,.0f} MB, last run: {' '.join(collector.said[-1].split())}"
     )
+    read = [
+        int(lines.replace(",", "")) for lines in re.findall(r"([\d,]+) lines of the journal", "".join(collector.said))
+    ]
+    assert len(read) == kills + 1
+    assert max(read) < 2 * CHECKPOINT_FRAMES
     arrived = Counter(collector.kept())
     assert set(arrived.values()) == {1}
     assert len(arrived) == FRAMES + 1

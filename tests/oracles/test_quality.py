@@ -339,8 +339,9 @@ def test_every_plot_of_the_page_is_an_image_that_an_xml_reader_takes() -> None:
     text = render([checked(with_values(clean(), [50], 99.0))], title="x")
     plot = ElementTree.fromstring(text[text.index("<svg") : text.index("</svg>") + 6])
     assert plot.attrib["viewBox"] == "0 0 960 220"
-    (line,) = plot.iter("polyline")
-    points = [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
+    lines = [line.attrib["points"].split() for line in plot.iter("polyline")]
+    assert [len(line) for line in lines] == [50, 60 * 48 - 51], "the line breaks where a reading was refused"
+    points = [tuple(map(float, point.split(","))) for line in lines for point in line]
     assert all(0 <= x <= 960 and 0 <= y <= 220 for x, y in points)
     assert [x for x, _ in points] == sorted(x for x, _ in points)
 

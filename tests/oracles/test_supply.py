@@ -26,7 +26,8 @@ from oracles.errors import (
     UnknownUnit,
 )
 from oracles.evidence import RawFile
-from oracles.supply import Role, Slip, SupplyWeights, read_slips, weigh_supply, write_slips
+from oracles.quality import Flag
+from oracles.supply import Role, Slip, SupplyWeights, read_slips, repeat_a_slip, weigh_supply, write_slips
 
 HEADER = "slip_id,date,holder,role,quantity_kg,price_yuan_per_kg\n"
 SLIPS = HEADER + (
@@ -143,3 +144,19 @@ def test_generated_slips_are_labelled_and_the_same_for_a_seed(tmp_path: Path, ac
 def test_generated_slips_need_an_account_for_everybody(tmp_path: Path, accounts: tuple[str, ...]) -> None:
     with pytest.raises(InvalidRequest, match="52 accounts are needed, 51 are given"):
         write_slips(tmp_path, seed=3, accounts=accounts[:51])
+
+
+def test_a_delivery_in_two_equal_halves_is_found_and_changes_no_weight(
+    tmp_path: Path, accounts: tuple[str, ...]
+) -> None:
+    files = write_slips(tmp_path, seed=3, accounts=accounts[:52])
+
+    def weigh() -> SupplyWeights:
+        return weigh_supply(files.slips, files.holders, subject="mountain-tea", role=Role.SUPPLIER)
+
+    clean = weigh()
+    repeat_a_slip(files)
+    faulty = weigh()
+    assert (clean.qc_flags, faulty.qc_flags) == (0, Flag.DUPLICATE)
+    assert faulty.slips == clean.slips + 1
+    assert faulty.holders == clean.holders

@@ -7,7 +7,8 @@ import pytest
 
 from oracles.errors import InvalidRequest
 from oracles.monitoring import Monitoring, monitor_csv
-from oracles.sources.synthetic import County, name_holders, write_county
+from oracles.quality import Flag
+from oracles.sources.synthetic import County, lose_labels, name_holders, write_county
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +90,24 @@ def test_everything_credited_belongs_to_somebody(monitored: Monitoring) -> None:
     assert sum(parcel.credited_kg for parcel in monitored.parcels) == monitored.credited_kg
     for leaf in monitored.holders[:10]:
         assert sum(step.credited_kg for step in monitored.origin(leaf.holder)) == leaf.weight
+
+
+def test_a_crew_that_wrote_down_no_labels_is_found_and_changes_no_figure(tmp_path: Path, monitored: Monitoring) -> None:
+    addresses = tuple(f"0x{number:040x}" for number in range(1, 301))
+    county = write_county(tmp_path, seed=20_260, accounts=addresses)
+    lose_labels(county)
+    faulty = monitor_csv(
+        county.first_trees,
+        county.second_trees,
+        county.strata,
+        county.parcels,
+        county.holders,
+        canopy=county.canopy,
+        subject="synthetic-county",
+        period_start=county.period_start,
+        period_end=county.period_end,
+    )
+    assert (monitored.qc_flags, faulty.qc_flags, faulty.refusal) == (0, Flag.DUPLICATE, None)
+    assert faulty.holders == monitored.holders
+    assert (faulty.credited_kg, faulty.uncertainty_kg) == (monitored.credited_kg, monitored.uncertainty_kg)
+    assert faulty.evidence_root != monitored.evidence_root

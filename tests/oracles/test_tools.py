@@ -327,3 +327,9 @@ def test_a_national_inventory_is_a_job_that_can_be_computed_again(fia_ri: Path, 
     nothing, _ = run(make_job("fia", {"seed": 7, "first_year": 2013}, files))
     assert nothing.refusal is not None
     assert "not significant" in nothing.refusal
+    policy = tmp_path / "policy.toml"
+    policy.write_text('refuse = ["range"]\n', "utf-8")
+    refused, archive = run(make_job("fia", {"seed": 7}, {**files, "policy": policy}))
+    assert refused.refusal is not None
+    assert "became thinner" in refused.refusal
+    assert reproduce(archive).digest == refused.digest
