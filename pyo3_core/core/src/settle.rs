@@ -66,19 +66,20 @@ impl Agreements {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] if a receipt names an agreement that is not there.
+    #[expect(clippy::missing_panics_doc, reason = "what was found once is found again")]
     pub fn legs_of(&self, agreement: &[u32]) -> Result<usize, Error> {
-        let unknown = |&named: &u32| named as usize >= self.counts.len();
-        if let Some(index) = agreement.iter().position(unknown) {
-            let (value, limit) = (agreement[index].into(), self.counts.len() as u64);
-            return Err(Error::OutOfRange { what: "agreement", index: index as u64, value, limit });
-        }
         // Checked once, so that adding up need not be.
         let most = self.counts.iter().copied().max().unwrap_or_default();
         if agreement.len().checked_mul(most).is_none() {
             let limit = u64::MAX / agreement.len() as u64;
             return Err(Error::OutOfRange { what: "legs", index: 0, value: most as u64, limit });
         }
-        Ok(agreement.iter().fold(0, |legs: usize, &named| legs.wrapping_add(self.counts[named as usize])))
+        Lanes::best().run(Legs { counts: &self.counts, agreement }).ok_or_else(|| {
+            let unknown = |&named: &u32| named as usize >= self.counts.len();
+            let index = agreement.iter().position(unknown).expect("one of them");
+            let (value, limit) = (agreement[index].into(), self.counts.len() as u64);
+            Error::OutOfRange { what: "agreement", index: index as u64, value, limit }
+        })
     }
 
     /// S2, S3: splits each of `amounts` among the legs of its `agreement`, one receipt after the other, each exactly.
@@ -93,6 +94,32 @@ impl Agreements {
             // Told by looking again: it hardly ever happens.
             _ => require_length("shares", self.legs_of(agreement)?, rows),
         }
+    }
+}
+
+/// Adds up how many legs the receipts have.
+struct Legs<'a> {
+    counts: &'a [usize],
+    agreement: &'a [u32],
+}
+
+impl Work for Legs<'_> {
+    /// The legs, if every receipt has an agreement.
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn run<const N: usize, K: Kernel<N>>(self, _: K) -> Option<usize> {
+        let mut legs = 0;
+        // Without a way out of the inner loops, so that they are done in vectors.
+        for agreement in self.agreement.chunks(1_024) {
+            let largest = agreement.iter().fold(0, |largest, &named| largest.max(named));
+            if largest as usize >= self.counts.len() {
+                return None;
+            }
+            let count = |&named: &u32| self.counts.get(named as usize).copied().unwrap_or_default();
+            legs = agreement.iter().map(count).fold(legs, usize::wrapping_add);
+        }
+        Some(legs)
     }
 }
 
@@ -140,6 +167,7 @@ impl Work for Split<'_> {
 ///
 /// # Errors
 /// [`Error::LengthMismatch`], [`Error::OutOfRange`] if a line names an account that is not there.
+#[expect(clippy::missing_panics_doc, reason = "what was found once is found again")]
 pub fn net(account: &[u32], amounts: &[i64], low: &mut [u64], high: &mut [u64]) -> Result<(), Error> {
     require_length("amounts", account.len(), amounts.len())?;
     require_length("nets", low.len(), high.len())?;
@@ -147,17 +175,29 @@ pub fn net(account: &[u32], amounts: &[i64], low: &mut [u64], high: &mut [u64]) 
     high.fill(0);
     // A line adds to the low word as a signed number, and touches the high one only where that wraps: half the memory to
     // jump about in.
-    for (index, (&account, &amount)) in account.iter().zip(amounts).enumerate() {
-        let Some(net) = low.get_mut(account as usize) else {
-            let (index, value, limit) = (index as u64, account.into(), low.len() as u64);
-            return Err(Error::OutOfRange { what: "account", index, value, limit });
-        };
+    let mut add = |account: u32, amount: i64| {
+        let net = low.get_mut(account as usize)?;
         let (sum, wrapped) = net.cast_signed().overflowing_add(amount);
         *net = sum.cast_unsigned();
         if wrapped {
             let high = &mut high[account as usize];
             *high = high.wrapping_add_signed(amount.signum());
         }
+        Some(())
+    };
+    // Eight at a time: the fewer instructions a line takes, the more lines the processor looks ahead.
+    let ((accounts, last_accounts), (lines, last_lines)) = (account.as_chunks::<8>(), amounts.as_chunks::<8>());
+    let eights = accounts.iter().zip(lines).try_for_each(|(account, amounts)| {
+        for line in 0..8 {
+            add(account[line], amounts[line])?;
+        }
+        Some(())
+    });
+    let mut rest = || last_accounts.iter().zip(last_lines).try_for_each(|(&account, &amount)| add(account, amount));
+    if eights.and_then(|()| rest()).is_none() {
+        let index = account.iter().position(|&account| account as usize >= low.len()).expect("one of them");
+        let (index, value, limit) = (index as u64, account[index].into(), low.len() as u64);
+        return Err(Error::OutOfRange { what: "account", index, value, limit });
     }
     for (low, high) in low.iter().zip(high) {
         *high = high.wrapping_sub(low >> 63);
@@ -182,7 +222,9 @@ mod tests {
     fn receipt_of_an_unknown_agreement_is_refused() {
         let agreements = Agreements::new(&[vec![10_000]]).unwrap();
         let refused = Error::OutOfRange { what: "agreement", index: 1, value: 1, limit: 1 };
-        assert_eq!(agreements.split(&[1, 2], &[0, 1], &mut [0; 2]), Err(refused));
+        assert_eq!(agreements.split(&[1, 2], &[0, 1], &mut [0; 2]), Err(refused.clone()));
+        assert_eq!(agreements.legs_of(&[0, 1]), Err(refused));
+        assert_eq!(agreements.legs_of(&[0; 3_000]), Ok(3_000));
     }
 
     #[test]
@@ -210,6 +252,18 @@ mod tests {
                     agreements.split(&[amount], &[name], &mut split).unwrap();
                     assert_eq!(split, crate::shares(amount, legs, crate::Stage::Closed).unwrap());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn line_of_an_unknown_account_is_refused_wherever_it_stands() {
+        for lines in [1, 8, 9, 20] {
+            for index in 0..lines {
+                let mut account = vec![1; lines];
+                account[index] = 2;
+                let refused = Error::OutOfRange { what: "account", index: index as u64, value: 2, limit: 2 };
+                assert_eq!(net(&account, &vec![1; lines], &mut [0; 2], &mut [0; 2]), Err(refused));
             }
         }
     }
