@@ -167,7 +167,6 @@ impl Work for Split<'_> {
 ///
 /// # Errors
 /// [`Error::LengthMismatch`], [`Error::OutOfRange`] if a line names an account that is not there.
-#[expect(clippy::missing_panics_doc, reason = "what was found once is found again")]
 pub fn net(account: &[u32], amounts: &[i64], low: &mut [u64], high: &mut [u64]) -> Result<(), Error> {
     require_length("amounts", account.len(), amounts.len())?;
     require_length("nets", low.len(), high.len())?;
@@ -175,29 +174,17 @@ pub fn net(account: &[u32], amounts: &[i64], low: &mut [u64], high: &mut [u64]) 
     high.fill(0);
     // A line adds to the low word as a signed number, and touches the high one only where that wraps: half the memory to
     // jump about in.
-    let mut add = |account: u32, amount: i64| {
-        let net = low.get_mut(account as usize)?;
+    for (index, (&account, &amount)) in account.iter().zip(amounts).enumerate() {
+        let Some(net) = low.get_mut(account as usize) else {
+            let (index, value, limit) = (index as u64, account.into(), low.len() as u64);
+            return Err(Error::OutOfRange { what: "account", index, value, limit });
+        };
         let (sum, wrapped) = net.cast_signed().overflowing_add(amount);
         *net = sum.cast_unsigned();
         if wrapped {
             let high = &mut high[account as usize];
             *high = high.wrapping_add_signed(amount.signum());
         }
-        Some(())
-    };
-    // Eight at a time: the fewer instructions a line takes, the more lines the processor looks ahead.
-    let ((accounts, last_accounts), (lines, last_lines)) = (account.as_chunks::<8>(), amounts.as_chunks::<8>());
-    let eights = accounts.iter().zip(lines).try_for_each(|(account, amounts)| {
-        for line in 0..8 {
-            add(account[line], amounts[line])?;
-        }
-        Some(())
-    });
-    let mut rest = || last_accounts.iter().zip(last_lines).try_for_each(|(&account, &amount)| add(account, amount));
-    if eights.and_then(|()| rest()).is_none() {
-        let index = account.iter().position(|&account| account as usize >= low.len()).expect("one of them");
-        let (index, value, limit) = (index as u64, account[index].into(), low.len() as u64);
-        return Err(Error::OutOfRange { what: "account", index, value, limit });
     }
     for (low, high) in low.iter().zip(high) {
         *high = high.wrapping_sub(low >> 63);
