@@ -104,6 +104,6 @@ pub(crate) fn scale_short(fraction: u64, x: u64) -> u64 {
 /// The low word of a number.
 #[expect(clippy::cast_possible_truncation, reason = "this is what a low word is")]
 #[inline(always)]
-fn low_word(number: u128) -> u64 {
+pub(crate) fn low_word(number: u128) -> u64 {
     number as u64
 }

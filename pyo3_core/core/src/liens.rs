@@ -1,7 +1,7 @@
 //! What lenders take of a holder's income, inside the claim.
 
 use crate::Error;
-use crate::fraction::Parts;
+use crate::fraction::{Parts, low_word, scale_short};
 use crate::keccak::{Kernel, Lanes, Work};
 use crate::register::require_length;
 use crate::shares::{narrow, part_down, runs};
@@ -105,9 +105,15 @@ pub fn waterfall(available: &[u64], pledges: Pledges<'_>, taken: &mut [u64], res
         return Err(Error::OutOfRange { what: "rank", index: index as u64, value, limit: RANKS as u64 });
     }
 
-    Lanes::best().run(Pools { available, runs, pledges, taken, rest, rows: Vec::new() });
+    Lanes::best().run(Pools { available, runs, pledges, taken, rest });
     Ok(())
 }
+
+/// How many asks are worked out ahead of the pool that is served: one long run of them is quicker than many short ones.
+const AHEAD: usize = 2_048;
+
+/// The rows of which is found at once which share.
+const GROUP: usize = 64;
 
 struct Pools<'a, R> {
     available: &'a [u64],
@@ -115,62 +121,81 @@ struct Pools<'a, R> {
     pledges: Pledges<'a>,
     taken: &'a mut [u64],
     rest: &'a mut [u64],
-    /// The rows of the rank that shares.
-    rows: Vec<u32>,
 }
 
 impl<R: Iterator<Item = std::ops::Range<usize>>> Work for Pools<'_, R> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const N: usize, K: Kernel<N>>(mut self, _: K) {
+    fn run<const N: usize, K: Kernel<N>>(self, _: K) {
         let Pledges { rank, due, cap, .. } = self.pledges;
+        let (mut asked, mut ored) = (0, 0);
         for ((&available, rest), run) in self.available.iter().zip(self.rest).zip(self.runs) {
-            let (rank, due, cap) = (&rank[run.clone()], &due[run.clone()], &cap[run.clone()]);
-            *rest = serve(available, rank, due, cap, &mut self.taken[run], &mut self.rows);
+            if asked < run.end {
+                let rows = asked..rank.len().min(run.end + AHEAD);
+                asked = rows.end;
+                // The asks stand where the answers will.
+                let asks = self.taken[rows.clone()].iter_mut();
+                for ((ask, &due), &cap) in asks.zip(&due[rows.clone()]).zip(&cap[rows]) {
+                    *ask = due.min(cap);
+                    ored |= *ask;
+                }
+            }
+            *rest = serve(available, ored, &rank[run.start..], &mut self.taken[run]);
         }
     }
 }
 
-/// Serves the pledges of one pool, and returns what is left.
+/// Serves the pledges of one pool, whose asks have no other bits than `ored` and stand in `taken`, and returns what is
+/// left. The ranks of the pools behind it follow its own.
 #[inline(always)]
-fn serve(available: u64, rank: &[u8], due: &[u64], cap: &[u64], taken: &mut [u64], rows: &mut Vec<u32>) -> u64 {
-    // The asks stand where the answers will.
-    let mut ored = 0;
-    for ((taken, &due), &cap) in taken.iter_mut().zip(due).zip(cap) {
-        *taken = due.min(cap);
-        ored |= *taken;
-    }
+fn serve(available: u64, ored: u64, rank: &[u8], taken: &mut [u64]) -> u64 {
     // Nothing is carried where even all asks, each as large as the largest could be, fit in 64 bits.
     let fits = u64::from(ored.leading_zeros()) > u64::from((taken.len() as u64 + 1).ilog2());
-    let asked = if fits { sums_of_ranks(rank, taken) } else { wide_sums_of_ranks(rank, taken) };
+    let own = &rank[..taken.len()];
+    let asked = if fits { sums_of_ranks(own, taken) } else { wide_sums_of_ranks(own, taken) };
 
     let mut left = u128::from(available);
     let served = asked.iter().take_while(|&&asked| left.checked_sub(asked).map(|after| left = after).is_some()).count();
     let Some(&shared) = asked.get(served) else { return narrow(left) };
 
-    // Which rows share is found without a branch; dividing is for them alone.
     let served = u8::try_from(served).expect("a rank");
-    if rows.len() < taken.len() {
-        rows.resize(taken.len(), 0);
-    }
-    let mut found = 0_usize;
-    for (row, &rank) in (0..).zip(rank) {
-        rows[found] = row;
-        found = found.wrapping_add(usize::from(rank == served));
-    }
-    for (taken, &rank) in taken.iter_mut().zip(rank) {
+    for (taken, &rank) in taken.iter_mut().zip(own) {
         *taken = if rank > served { 0 } else { *taken };
     }
-    let parts = Parts::new(narrow(left), shared);
-    let (mut end, mut paid) = (0, 0);
-    for &row in &rows[..found] {
-        let taken = &mut taken[row as usize];
-        end += u128::from(*taken);
-        let paid_before = std::mem::replace(&mut paid, parts.at(end));
-        *taken = paid - paid_before;
+    match Parts::new(narrow(left), shared) {
+        Parts::Short { fraction } => share_rank(served, rank, taken, |end| scale_short(fraction, low_word(end))),
+        parts => share_rank(served, rank, taken, |end| parts.at(end)),
     }
     0
+}
+
+/// Gives the pledges of one rank their parts, instead of what they ask for.
+#[inline(always)]
+fn share_rank(sharing: u8, rank: &[u8], taken: &mut [u64], part: impl Fn(u128) -> u64) {
+    let (mut end, mut paid) = (0_u128, 0_u64);
+    for (group, taken) in taken.chunks_mut(GROUP).enumerate() {
+        let ranks = &rank[GROUP * group..];
+        // Found without a branch for each row, and past the end of the pool, where there are rows.
+        let found = match ranks.first_chunk::<GROUP>() {
+            Some(ranks) => rows_of(sharing, ranks),
+            None => rows_of(sharing, ranks),
+        };
+        let mut rows = found & u64::MAX >> (GROUP - taken.len());
+        while rows != 0 {
+            let taken = &mut taken[rows.trailing_zeros() as usize];
+            end = end.wrapping_add(u128::from(*taken));
+            let paid_before = std::mem::replace(&mut paid, part(end));
+            *taken = paid.wrapping_sub(paid_before);
+            rows &= rows - 1;
+        }
+    }
+}
+
+/// Which rows have this rank, a bit for each.
+#[inline(always)]
+fn rows_of(rank: u8, ranks: &[u8]) -> u64 {
+    (0..).zip(ranks).fold(0, |rows, (row, &other)| rows | u64::from(other == rank) << (row % GROUP))
 }
 
 /// What the pledges of each rank ask for together, where that fits in 64 bits.
@@ -179,11 +204,18 @@ fn sums_of_ranks(rank: &[u8], asks: &[u64]) -> [u128; RANKS] {
     const SIDES: usize = 4;
     // Side by side: a row that adds to the rank of the row before it does not wait for that.
     let mut sums = [[0_u64; RANKS]; SIDES];
-    for (ranks, asks) in rank.chunks(SIDES).zip(asks.chunks(SIDES)) {
-        for ((sums, &rank), &ask) in sums.iter_mut().zip(ranks).zip(asks) {
-            let sum = &mut sums[usize::from(rank) % RANKS];
-            *sum = sum.wrapping_add(ask);
+    let add = |sums: &mut [u64; RANKS], rank: u8, ask: u64| {
+        let sum = &mut sums[usize::from(rank) % RANKS];
+        *sum = sum.wrapping_add(ask);
+    };
+    let ((ranks, last_ranks), (fours, last_asks)) = (rank.as_chunks::<SIDES>(), asks.as_chunks::<SIDES>());
+    for (ranks, asks) in ranks.iter().zip(fours) {
+        for side in 0..SIDES {
+            add(&mut sums[side], ranks[side], asks[side]);
         }
+    }
+    for (&rank, &ask) in last_ranks.iter().zip(last_asks) {
+        add(&mut sums[0], rank, ask);
     }
     std::array::from_fn(|rank| u128::from(sums.iter().fold(0, |all: u64, sums| all.wrapping_add(sums[rank]))))
 }
@@ -218,6 +250,37 @@ mod tests {
         let pledges = Pledges { offsets: &[0, 2], rank: &[7, 8], due: &[1, 1], cap: &[1, 1] };
         let refused = Error::OutOfRange { what: "rank", index: 1, value: 8, limit: 8 };
         assert_eq!(waterfall(&[5], pledges, &mut taken, &mut rest), Err(refused));
+    }
+
+    #[test]
+    fn pools_side_by_side_are_served_as_each_alone() {
+        let sizes = [0, 1, 3, 63, 64, 65, 0, 130, AHEAD, 5, 64, 200];
+        let ends = sizes.iter().scan(0, |end, size| {
+            *end += size;
+            Some(*end)
+        });
+        let offsets: Vec<usize> = std::iter::once(0).chain(ends).collect();
+        let count = offsets[sizes.len()];
+        let rank: Vec<u8> = [3, 0, 7, 1, 1, 4, 2, 6, 5, 0].into_iter().cycle().take(count).collect();
+        for largest in [1_000_000, u64::MAX] {
+            let mixed = |row: usize| (row as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) % largest;
+            let due: Vec<u64> = (0..count).map(mixed).collect();
+            let cap: Vec<u64> = (0..count).map(|row| mixed(row + 1)).collect();
+            let available: Vec<u64> = (0..sizes.len()).map(|pool| mixed(pool) / 7 * (sizes[pool] as u64 % 9)).collect();
+            let (mut taken, mut rest) = (vec![0; count], vec![0; sizes.len()]);
+            let all: Vec<u64> = offsets.iter().map(|&offset| offset as u64).collect();
+            let pledges = Pledges { offsets: &all, rank: &rank, due: &due, cap: &cap };
+            waterfall(&available, pledges, &mut taken, &mut rest).unwrap();
+            for (pool, run) in offsets.windows(2).map(|pair| pair[0]..pair[1]).enumerate() {
+                let (mut alone, mut left) = (vec![0; run.len()], [0]);
+                let (rank, due, cap) = (&rank[run.clone()], &due[run.clone()], &cap[run.clone()]);
+                let pledges = Pledges { offsets: &[0, run.len() as u64], rank, due, cap };
+                waterfall(&available[pool..=pool], pledges, &mut alone, &mut left).unwrap();
+                assert_eq!((&taken[run], rest[pool]), (&alone[..], left[0]), "pool {pool} of amounts below {largest}");
+                let paid: u128 = alone.iter().chain(&left).copied().map(u128::from).sum();
+                assert_eq!(paid, available[pool].into());
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use crate::keccak::{Kernel, Lanes, Work, hash_of, keccak256};
 use crate::register::{Account, Hash, require_length};
-use crate::shares::narrow;
 use crate::{Error, Refusal};
 
 const NODES: usize = 8;
@@ -57,27 +56,25 @@ impl StandardTree {
         if count == 0 {
             return Err(Error::TotalIsZero);
         }
-        let hashes = lanes.run(Leaves { accounts, weights });
-        // By the first word of the hash, then by the value, as one number; the few with equal words once more by all.
-        let order =
-            hashes.iter().zip(0_u64..).map(|(hash, value)| u128::from(hash[0].swap_bytes()) << 64 | u128::from(value));
-        let mut order: Vec<u128> = order.collect();
+        // The hashes wait where the nodes above them will stand: memory that is not asked for need not be cleared.
+        let mut nodes = vec![[0; 4]; 2 * count - 1];
+        lanes.run(Leaves { accounts, weights, hashes: &mut nodes[..count] });
+        // By the first bits of the hash, then by the value, as one number; the few with equal bits once more by all.
+        let value_bits = u64::BITS - (count as u64 - 1).leading_zeros();
+        let bits = |place: u64| place >> value_bits;
+        let value = |place: u64| usize::try_from(place & ((1 << value_bits) - 1)).expect("a position in memory");
+        let order = nodes[..count].iter().zip(0_u64..);
+        let mut order: Vec<u64> = order.map(|(hash, value)| bits(hash[0].swap_bytes()) << value_bits | value).collect();
         order.sort_unstable();
-        let value = |place: u128| narrow(place & u128::from(u64::MAX));
-        for equal in order.chunk_by_mut(|one, other| one >> 64 == other >> 64).filter(|equal| equal.len() > 1) {
-            equal.sort_unstable_by_key(|&place| {
-                let value = usize::try_from(value(place)).expect("a position in memory");
-                (key(&hashes[value]), value)
-            });
+        for equal in order.chunk_by_mut(|&one, &other| bits(one) == bits(other)).filter(|equal| equal.len() > 1) {
+            equal.sort_unstable_by_key(|&place| (key(&nodes[value(place)]), value(place)));
         }
 
-        let last = 2 * number - 2;
-        let mut nodes = vec![[0; 4]; 2 * count - 1];
+        // From the end, so that the one place that is of both is written last.
         let mut positions = vec![0; count];
-        for (position, &place) in (number - 1..=last).rev().zip(&order) {
-            let value = usize::try_from(value(place)).expect("a position in memory");
-            nodes[position as usize] = hashes[value];
-            positions[value] = position;
+        for (position, &place) in (number - 1..2 * number - 1).rev().zip(&order) {
+            nodes[position as usize] = nodes[value(place)];
+            positions[value(place)] = position;
         }
         lanes.run(Parents(&mut nodes));
         Ok(Self { nodes, positions })
@@ -155,15 +152,16 @@ fn hash_eight<const TWICE: bool, const N: usize, K: Kernel<N>>(kernel: K, messag
 struct Leaves<'a> {
     accounts: &'a [Account],
     weights: &'a [u64],
+    hashes: &'a mut [Words],
 }
 
 impl Work for Leaves<'_> {
-    type Output = Vec<Words>;
+    type Output = ();
 
     #[inline(always)]
-    fn run<const N: usize, K: Kernel<N>>(self, kernel: K) -> Vec<Words> {
-        let mut hashes = Vec::with_capacity(self.accounts.len());
-        for (accounts, weights) in self.accounts.chunks(NODES).zip(self.weights.chunks(NODES)) {
+    fn run<const N: usize, K: Kernel<N>>(self, kernel: K) {
+        let rows = self.accounts.chunks(NODES).zip(self.weights.chunks(NODES));
+        for ((accounts, weights), hashes) in rows.zip(self.hashes.chunks_mut(NODES)) {
             let mut messages = [[0; NODES]; 8];
             for (lane, (account, weight)) in accounts.iter().zip(weights).enumerate() {
                 // Twelve zeros and 20 bytes of account, then 24 zeros and 8 bytes of weight.
@@ -174,9 +172,8 @@ impl Work for Leaves<'_> {
                 }
                 messages[7][lane] = weight.swap_bytes();
             }
-            hashes.extend_from_slice(&hash_eight::<true, N, K>(kernel, &messages)[..accounts.len()]);
+            hashes.copy_from_slice(&hash_eight::<true, N, K>(kernel, &messages)[..hashes.len()]);
         }
-        hashes
     }
 }
 
@@ -196,10 +193,11 @@ impl Work for Parents<'_> {
             let mut messages = [[0; NODES]; 8];
             let (children, _) = self.0[2 * first + 1..=2 * missing].as_chunks::<2>();
             for (lane, &[one, other]) in children.iter().enumerate() {
-                let (low, high) = if key(&one) <= key(&other) { (one, other) } else { (other, one) };
+                // Chosen word by word: a branch would be wrong half of the time.
+                let turned = key(&one) > key(&other);
                 for word in 0..4 {
-                    messages[word][lane] = low[word];
-                    messages[4 + word][lane] = high[word];
+                    messages[word][lane] = if turned { other[word] } else { one[word] };
+                    messages[4 + word][lane] = if turned { one[word] } else { other[word] };
                 }
             }
             self.0[first..missing].copy_from_slice(&hash_eight::<false, N, K>(kernel, &messages)[..batch]);
@@ -211,6 +209,13 @@ impl Work for Parents<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn equal_values_stand_in_falling_order() {
+        let tree = StandardTree::new(&[[7; 20]; 9], &[5; 9], Lanes::best()).unwrap();
+        assert_eq!(tree.positions, [16, 15, 14, 13, 12, 11, 10, 9, 8]);
+        assert_eq!(tree.nodes[8..], [tree.nodes[16]; 9]);
+    }
 
     #[test]
     fn every_value_is_proven_whatever_the_lanes() {

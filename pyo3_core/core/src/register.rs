@@ -557,7 +557,13 @@ impl Part {
     ) -> Result<Self, Error> {
         let weights = weights.into();
         require_length("weights", accounts.len(), weights.len())?;
-        refuse_zero_account(accounts, start)?;
+        // Hashing comes upon a zero account by itself; which one it is, and whether there is one as well as something else
+        // that is wrong, is asked only then.
+        Self::hash(start, accounts, weights, plan)
+            .map_err(|error| refuse_zero_account(accounts, start).err().unwrap_or(error))
+    }
+
+    fn hash(start: u64, accounts: &[Account], weights: Weights<'_>, plan: Plan) -> Result<Self, Error> {
         let end = start.checked_add(accounts.len() as u64).filter(|&end| end <= MAX_COUNT);
         let end = end.ok_or(Error::NoSuchLeaf { index: start, count: MAX_COUNT })?;
 
@@ -644,6 +650,9 @@ impl Weights<'_> {
             Weights::Narrow(weights) => build_nodes(accounts, weights, blocks, plan),
             Weights::Wide(weights) => build_nodes(accounts, weights, blocks, plan),
         };
+        if found.zero_account {
+            refuse_zero_account(accounts, 0)?; // The caller tells where.
+        }
         if found.overflow {
             weights.first_overflow()?;
         }
@@ -719,6 +728,17 @@ mod tests {
 
     const COOPERATIVE: Account = [0xC0; 20];
     const HOUSEHOLD: Account = [0x40; 20];
+
+    #[test]
+    fn part_with_a_zero_account_tells_where_it_is_whatever_else_is_wrong() {
+        for at in [0, 5, 20] {
+            let mut accounts = [[1; 20]; 21];
+            accounts[at] = EMPTY_ACCOUNT;
+            let refused = Err(Error::ZeroAccount { index: 8 + at as u64 });
+            assert_eq!(Part::new(8, &accounts, [1_u64; 21].as_slice(), Plan::default()), refused);
+            assert_eq!(Part::new(8, &accounts, [u128::MAX; 21].as_slice(), Plan::default()), refused);
+        }
+    }
 
     #[test]
     fn register_of_nobody_is_refused() {

@@ -66,19 +66,20 @@ impl Agreements {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] if a receipt names an agreement that is not there.
+    #[expect(clippy::missing_panics_doc, reason = "what was found once is found again")]
     pub fn legs_of(&self, agreement: &[u32]) -> Result<usize, Error> {
-        let unknown = |&named: &u32| named as usize >= self.counts.len();
-        if let Some(index) = agreement.iter().position(unknown) {
-            let (value, limit) = (agreement[index].into(), self.counts.len() as u64);
-            return Err(Error::OutOfRange { what: "agreement", index: index as u64, value, limit });
-        }
         // Checked once, so that adding up need not be.
         let most = self.counts.iter().copied().max().unwrap_or_default();
         if agreement.len().checked_mul(most).is_none() {
             let limit = u64::MAX / agreement.len() as u64;
             return Err(Error::OutOfRange { what: "legs", index: 0, value: most as u64, limit });
         }
-        Ok(agreement.iter().fold(0, |legs: usize, &named| legs.wrapping_add(self.counts[named as usize])))
+        Lanes::best().run(Legs { counts: &self.counts, agreement }).ok_or_else(|| {
+            let unknown = |&named: &u32| named as usize >= self.counts.len();
+            let index = agreement.iter().position(unknown).expect("one of them");
+            let (value, limit) = (agreement[index].into(), self.counts.len() as u64);
+            Error::OutOfRange { what: "agreement", index: index as u64, value, limit }
+        })
     }
 
     /// S2, S3: splits each of `amounts` among the legs of its `agreement`, one receipt after the other, each exactly.
@@ -93,6 +94,32 @@ impl Agreements {
             // Told by looking again: it hardly ever happens.
             _ => require_length("shares", self.legs_of(agreement)?, rows),
         }
+    }
+}
+
+/// Adds up how many legs the receipts have.
+struct Legs<'a> {
+    counts: &'a [usize],
+    agreement: &'a [u32],
+}
+
+impl Work for Legs<'_> {
+    /// The legs, if every receipt has an agreement.
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn run<const N: usize, K: Kernel<N>>(self, _: K) -> Option<usize> {
+        let mut legs = 0;
+        // Without a way out of the inner loops, so that they are done in vectors.
+        for agreement in self.agreement.chunks(1_024) {
+            let largest = agreement.iter().fold(0, |largest, &named| largest.max(named));
+            if largest as usize >= self.counts.len() {
+                return None;
+            }
+            let count = |&named: &u32| self.counts.get(named as usize).copied().unwrap_or_default();
+            legs = agreement.iter().map(count).fold(legs, usize::wrapping_add);
+        }
+        Some(legs)
     }
 }
 
@@ -182,7 +209,9 @@ mod tests {
     fn receipt_of_an_unknown_agreement_is_refused() {
         let agreements = Agreements::new(&[vec![10_000]]).unwrap();
         let refused = Error::OutOfRange { what: "agreement", index: 1, value: 1, limit: 1 };
-        assert_eq!(agreements.split(&[1, 2], &[0, 1], &mut [0; 2]), Err(refused));
+        assert_eq!(agreements.split(&[1, 2], &[0, 1], &mut [0; 2]), Err(refused.clone()));
+        assert_eq!(agreements.legs_of(&[0, 1]), Err(refused));
+        assert_eq!(agreements.legs_of(&[0; 3_000]), Ok(3_000));
     }
 
     #[test]
@@ -210,6 +239,18 @@ mod tests {
                     agreements.split(&[amount], &[name], &mut split).unwrap();
                     assert_eq!(split, crate::shares(amount, legs, crate::Stage::Closed).unwrap());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn line_of_an_unknown_account_is_refused_wherever_it_stands() {
+        for lines in [1, 8, 9, 20] {
+            for index in 0..lines {
+                let mut account = vec![1; lines];
+                account[index] = 2;
+                let refused = Error::OutOfRange { what: "account", index: index as u64, value: 2, limit: 2 };
+                assert_eq!(net(&account, &vec![1; lines], &mut [0; 2], &mut [0; 2]), Err(refused));
             }
         }
     }

@@ -13,8 +13,11 @@
 
 use super::RATE_BYTES;
 
+/// The number of rounds of the permutation.
+const ROUNDS: usize = 24;
+
 /// The constants of step iota: FIPS 202, algorithm 5.
-const ROUND_CONSTANTS: [u64; 24] = [
+const ROUND_CONSTANTS: [u64; ROUNDS] = [
     0x0000_0000_0000_0001,
     0x0000_0000_0000_8082,
     0x8000_0000_0000_808A,
@@ -126,25 +129,25 @@ pub trait Kernel<const N: usize>: Copy {
     /// last bit of the padding; the rest is zero.
     fn hash<const M: usize>(self, message: &[Self::Vector; M]) -> [Self::Vector; 4];
 
-    /// All rounds of [`Kernel::permute`].
+    /// All rounds of [`Kernel::permute`], with their constants.
     #[inline(always)]
-    fn rounds(self, states: &mut [Self::Vector; WORDS]) {
+    fn rounds(self, states: &mut [Self::Vector; WORDS], constants: &[u64; ROUNDS]) {
         let mut state = *states;
         // Two at a time: what the compiler moves between registers at the end of a round it moves half as often.
-        for &[one, other] in ROUND_CONSTANTS.as_chunks::<2>().0 {
+        for &[one, other] in constants.as_chunks::<2>().0 {
             state = self.round(self.round(state, one), other);
         }
         *states = state;
     }
 
-    /// All rounds of [`Kernel::hash`]. The first and the last stand apart, so that nothing is done for words that are
+    /// All rounds of [`Kernel::hash`], with their constants. The first and the last stand apart, so that nothing is done for words that are
     /// zero or that nobody asks for.
     #[inline(always)]
-    fn hash_rounds<const M: usize>(self, message: &[Self::Vector; M]) -> [Self::Vector; 4] {
+    fn hash_rounds<const M: usize>(self, message: &[Self::Vector; M], constants: &[u64; ROUNDS]) -> [Self::Vector; 4] {
         let mut state = [self.splat(0); WORDS];
         state[..M].copy_from_slice(message);
         state[LAST_PAD_WORD] = self.splat(LAST_PAD);
-        let [first, rounds @ .., last] = &ROUND_CONSTANTS;
+        let [first, rounds @ .., last] = constants;
         state = self.round(state, *first);
         for &[one, other] in rounds.as_chunks::<2>().0 {
             state = self.round(self.round(state, one), other);
@@ -244,11 +247,11 @@ impl Kernel<1> for Scalar {
 
     #[inline(never)]
     fn permute(self, states: &mut [u64; WORDS]) {
-        self.rounds(states);
+        self.rounds(states, &ROUND_CONSTANTS);
     }
     #[inline(never)]
     fn hash<const M: usize>(self, message: &[u64; M]) -> [u64; 4] {
-        self.hash_rounds(message)
+        self.hash_rounds(message, &ROUND_CONSTANTS)
     }
     #[inline(always)]
     fn splat(self, word: u64) -> u64 {
@@ -308,7 +311,7 @@ mod x86_64 {
     #[allow(clippy::wildcard_imports, reason = "three dozen instructions")]
     use std::arch::x86_64::*;
 
-    use super::{Kernel, LEGS, WORDS, Work};
+    use super::{Kernel, LEGS, ROUND_CONSTANTS, ROUNDS, WORDS, Work};
 
     /// Proof that the processor has AVX-512 F, BW, DQ and VL: eight states at once.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -359,6 +362,17 @@ mod x86_64 {
         }
     }
 
+    /// What stands where a line of the cache begins.
+    #[repr(align(64))]
+    struct Aligned<T>(T);
+
+    /// The constants of the rounds on the stack, which they align: the compiler does not do it for the vectors that it
+    /// keeps there, and those across the end of a line, or of a page, take half as long again.
+    #[inline(always)]
+    fn constants_beside_spills() -> Aligned<[u64; ROUNDS]> {
+        std::hint::black_box(Aligned(ROUND_CONSTANTS))
+    }
+
     /// Writes operations of a kernel that are one expression of instructions each.
     macro_rules! operations {
         ($($name:ident $(<$($bits:ident),+>)? ($($a:ident),+) -> $result:ty = $instructions:expr;)+) => {
@@ -380,7 +394,7 @@ mod x86_64 {
             #[inline(never)]
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi2")]
             fn permute(kernel: Avx512, states: &mut [__m512i; WORDS]) {
-                kernel.rounds(states);
+                kernel.rounds(states, &constants_beside_spills().0);
             }
             // SAFETY: `self` is proof of the instructions.
             unsafe { permute(self, states) }
@@ -390,7 +404,7 @@ mod x86_64 {
             #[inline(never)]
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi2")]
             fn hash<const M: usize>(kernel: Avx512, message: &[__m512i; M]) -> [__m512i; 4] {
-                kernel.hash_rounds(message)
+                kernel.hash_rounds(message, &constants_beside_spills().0)
             }
             // SAFETY: `self` is proof of the instructions.
             unsafe { hash(self, message) }
@@ -445,7 +459,7 @@ mod x86_64 {
             #[inline(never)]
             #[target_feature(enable = "avx2,bmi2")]
             fn permute(kernel: Avx2, states: &mut [__m256i; WORDS]) {
-                kernel.rounds(states);
+                kernel.rounds(states, &constants_beside_spills().0);
             }
             // SAFETY: `self` is proof of the instructions.
             unsafe { permute(self, states) }
@@ -455,7 +469,7 @@ mod x86_64 {
             #[inline(never)]
             #[target_feature(enable = "avx2,bmi2")]
             fn hash<const M: usize>(kernel: Avx2, message: &[__m256i; M]) -> [__m256i; 4] {
-                kernel.hash_rounds(message)
+                kernel.hash_rounds(message, &constants_beside_spills().0)
             }
             // SAFETY: `self` is proof of the instructions.
             unsafe { hash(self, message) }
