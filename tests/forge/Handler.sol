@@ -422,7 +422,7 @@ contract Handler is World {
     {
         month = month % PERIODS;
         (IRevenue.Line memory line, bytes32 feed) = _registerLine(which, month);
-        (, bytes32 otherFeed) = _registerLine(which + 1 + how % 2, other % PERIODS);
+        (, bytes32 otherFeed) = _registerLine(which % 3 + 1 + how % 2, other % PERIODS);
         Tree.Register memory register = registerOf(how % 3 == 0 ? feed : otherFeed, other % PERIODS);
         if (register.accounts.length == 0) return;
         index = index % register.accounts.length;
@@ -455,7 +455,7 @@ contract Handler is World {
     function collectMany(uint256 agreement, uint256 month) external watched {
         IRevenue.Line[] memory lines = new IRevenue.Line[](4);
         for (uint256 i = 0; i < 4; i++) {
-            lines[i] = IRevenue.Line(agreements[agreement % agreements.length], 1, period(month + i / 2), uint8(i % 2));
+            lines[i] = IRevenue.Line(agreements[agreement % agreements.length], 1, period(month % PERIODS + i / 2), uint8(i % 2));
         }
         try revenue.collectMany(lines) {
             _count("collectMany");
