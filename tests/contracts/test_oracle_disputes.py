@@ -498,6 +498,14 @@ def test_a_restatement_needs_no_cross_check(county, oracle, disputed, report, fe
     assert oracle.finalRound(disputed)["value"] == 600
 
 
+def test_a_restated_candidate_is_not_withdrawn_for_its_cross_check(county, oracle, disputed, fewer, relayer):
+    """Two of the panel stand for the figures: that they are far from the cross-check says nothing any more."""
+    county.restate(disputed, county.figures(holders=fewer))
+    cross_check = oracle.roundOf(disputed)["crossCheckRound"]
+    with refused("CrossCheckStands", round=disputed, crossCheckRound=cross_check):
+        oracle.withdraw(disputed, {"from": relayer})
+
+
 # TIME
 
 

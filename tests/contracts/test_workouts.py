@@ -545,6 +545,27 @@ def test_periods_are_released_from_either_end(county, pledges, workouts, coopera
     assert free == [10_000, 4_000, 4_000, 4_000, 10_000]
 
 
+def test_months_that_are_over_secure_nothing(county, pledges, workouts, clock, bank):
+    pledge = county.bring(State.ACTIVE, county.terms(schedule=[Instalment(clock.now() + 400 * DAY, 100_000)]))
+    county.repay(pledge, 99_000)
+    clock.stand_at(first_second(FEBRUARY + 1))
+    debt = pledges.debtOf(pledge)["principal"] + pledges.debtOf(pledge)["interest"]
+    with refused("LtvExceeded", pledge=pledge, debt=debt, value=0, maximumLtvBps=8_000):
+        workouts.releasePart(pledge, 5_999, DECEMBER, FEBRUARY, {"from": bank})
+
+
+def test_all_months_count_before_the_first_of_them(county, pledges, workouts, bank):
+    """¥3,000.00 on 60 % of three months to come: one of them on half of it is worth a sixth."""
+    first = FEBRUARY + 1
+    pledge = county.bring(State.ACTIVE, county.terms(fromPeriod=first, toPeriod=first + 2))
+    county.repay(pledge, 60_000)
+    debt = pledges.debtOf(pledge)["principal"] + pledges.debtOf(pledge)["interest"]
+    with refused("LtvExceeded", pledge=pledge, debt=debt, value=50_000, maximumLtvBps=8_000):
+        workouts.releasePart(pledge, 3_000, first, first, {"from": bank})
+    workouts.releasePart(pledge, 3_600, first, first, {"from": bank})
+    assert model.partial_value(300_000, (6_000, first, first + 2), (3_600, first, first), FEBRUARY) == 60_000
+
+
 @pytest.mark.parametrize(
     "part",
     [
@@ -748,6 +769,18 @@ def test_everything_that_is_amiss_has_its_bit(county, workouts, pledges, clock, 
     assert good(workouts, junior) == NOT_DISBURSED | REGISTRATION_EXPIRED
     clock.stand_at(first_second(FEBRUARY + 25))
     assert good(workouts, junior) & PERIODS_OVER
+
+
+@pytest.mark.parametrize(("begins", "ends"), [(DECEMBER, FEBRUARY), (FEBRUARY + 13, FEBRUARY + 24)])
+def test_a_senior_in_arrears_on_other_months_does_not_matter(county, workouts, clock, second_bank, begins, ends):
+    now = clock.now()
+    due = [Instalment(now + DAY, 100_000)]
+    senior = county.lend(county.terms(bps=1_000, schedule=due, fromPeriod=begins, toPeriod=ends))
+    months = {"fromPeriod": FEBRUARY + 1, "toPeriod": FEBRUARY + 12}
+    junior = county.commit(county.terms(bps=1_000, lender=str(second_bank), **months), lender=second_bank)
+    clock.stand_at(now + DAY)
+    assert county.pledges.debtOf(senior)["arrears"] != 0
+    assert good(workouts, junior) == NOT_PERFECTED
 
 
 def test_a_dispute_is_told_while_it_stands(active, workouts, clock, bank):
