@@ -558,7 +558,7 @@ def test_all_months_count_before_the_first_of_them(county, pledges, workouts, ba
     """¥3,000.00 on 60 % of three months to come: one of them on half of it is worth a sixth."""
     first = FEBRUARY + 1
     pledge = county.bring(State.ACTIVE, county.terms(fromPeriod=first, toPeriod=first + 2))
-    county.repay(pledge, 60_000)
+    county.repay(pledge, 59_000)
     debt = pledges.debtOf(pledge)["principal"] + pledges.debtOf(pledge)["interest"]
     with refused("LtvExceeded", pledge=pledge, debt=debt, value=50_000, maximumLtvBps=8_000):
         workouts.releasePart(pledge, 3_000, first, first, {"from": bank})
