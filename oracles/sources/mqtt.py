@@ -372,9 +372,8 @@ class Journal:
                 self._know(frame)
                 self.lines_read += 1
             file.truncate(whole)
-            os.fsync(
-                file.fileno()
-            )  # A killed process may have left lines that are not on disk; they count from now on.
+            # A killed process may have left lines that are not on disk; they count from now on.
+            os.fsync(file.fileno())
             self._lengths[path.parent.name] = whole
 
 
