@@ -360,17 +360,20 @@ contract Handler is World {
         feed = _feedOf(agreement, leg);
     }
 
-    function claim(uint256 which, uint256 month, uint256 index, uint256 who) public watched {
+    function claim(uint256 which, uint256 month, uint256 index, uint256 who) external watched {
         month = month % PERIODS;
         (IRevenue.Line memory line, bytes32 feed) = _registerLine(which, month);
         Tree.Register memory register = registerOf(feed, month);
-        if (register.accounts.length == 0) return;
-        index = index % register.accounts.length;
+        if (register.accounts.length != 0) _claim(line, register, index % register.accounts.length, anyone(who));
+    }
+
+    /// @dev `caller` claims for one of the holders.
+    function _claim(IRevenue.Line memory line, Tree.Register memory register, uint256 index, address caller) internal {
         IRevenue.Leaf memory leaf = IRevenue.Leaf(uint64(index), register.accounts[index], register.weights[index]);
         bytes memory proof = Tree.proof(register, index);
         bytes32[] memory liens = pledges.liensOf(leaf.account, line.agreement, line.leg);
         uint256[] memory debts = _debtsOf(liens);
-        vm.prank(anyone(who));
+        vm.prank(caller);
         try revenue.claim(line, leaf, proof) returns (uint256 amount) {
             if (amount == 0) violations.push("a claim of nothing was accepted");
             _checkJuniors(liens, debts, line.period);
@@ -455,7 +458,9 @@ contract Handler is World {
     function collectMany(uint256 agreement, uint256 month) external watched {
         IRevenue.Line[] memory lines = new IRevenue.Line[](4);
         for (uint256 i = 0; i < 4; i++) {
-            lines[i] = IRevenue.Line(agreements[agreement % agreements.length], 1, period(month % PERIODS + i / 2), uint8(i % 2));
+            lines[i] = IRevenue.Line(
+                agreements[agreement % agreements.length], 1, period(month % PERIODS + i / 2), uint8(i % 2)
+            );
         }
         try revenue.collectMany(lines) {
             _count("collectMany");

@@ -243,7 +243,7 @@ contract InvariantsTest is CountyTest {
 
     /// @dev An invariant under calls that are all refused would say nothing: a long random walk gets each of them accepted.
     function test_a_random_walk_has_every_action_accepted() external {
-        bytes4[61] memory actions = [
+        bytes4[62] memory actions = [
             Handler.timePasses.selector,
             Handler.block_.selector,
             Handler.pause.selector,
@@ -280,6 +280,7 @@ contract InvariantsTest is CountyTest {
             PledgeHandler.lend.selector,
             PledgeHandler.repay.selector,
             PledgeHandler.release.selector,
+            PledgeHandler.claimOfBorrower.selector,
             PledgeHandler.divert.selector,
             WorkoutHandler.expire.selector,
             WorkoutHandler.markDelinquent.selector,

@@ -2,8 +2,10 @@
 pragma solidity 0.8.30;
 
 import {IPledges} from "../../contracts/interfaces/IPledges.sol";
+import {IRevenue} from "../../contracts/interfaces/IRevenue.sol";
 import {Period} from "../../contracts/interfaces/Types.sol";
 import {Handler} from "./Handler.sol";
+import {Tree} from "./Tree.sol";
 
 /// @title What the parties of a pledge do, and what others try
 contract PledgeHandler is Handler {
@@ -194,6 +196,19 @@ contract PledgeHandler is Handler {
         try pledges.release(pledge) {
             _count("release");
         } catch {}
+    }
+
+    /// @dev A claim that lenders have a part in: few holders of many have pledged anything.
+    function claimOfBorrower(uint256 which, uint256 month) external watched {
+        if (pledgesMade.length == 0) return;
+        month = month % PERIODS;
+        IPledges.Terms memory terms = pledges.termsOf(_pledge(which));
+        Tree.Register memory register = registerOf(_feedOf(terms.agreement, terms.leg), month);
+        for (uint256 i = 0; i < register.accounts.length; i++) {
+            if (register.accounts[i] != terms.holder) continue;
+            _claim(IRevenue.Line(terms.agreement, 1, period(month), terms.leg), register, i, anyone(which));
+            return;
+        }
     }
 
     function divert(uint256 which, uint256 who) external watched {
