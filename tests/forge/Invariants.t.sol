@@ -17,6 +17,11 @@ contract Observed is AssetHandler {
         return violations.length;
     }
 
+    function lienCount(uint256 who, uint256 which) external view returns (uint256) {
+        (bytes32 agreement, uint8 leg) = _leg(which);
+        return pledges.liensOf(holder(who), agreement, leg).length;
+    }
+
     /// @dev Every lien that any holder could have on any leg in any month, in one list of questions.
     function checkLiens() external view {
         for (uint256 h = 0; h < HOLDERS; h++) {
@@ -220,7 +225,7 @@ abstract contract CountyTest is ForgeTest {
         // Two banks lend to three holders, one behind the other. When the second does, the first is owed an instalment.
         for (uint256 i = 0; i < 6; i++) {
             if (i == 3) county.timePasses(35 days);
-            county.commit((i / 3 << 8) + i % 3, i % 3, 0, 119, 2001, 200_000, (i << 16) + 9);
+            county.commit((5 * (i / 3) << 8) + i % 3, i % 3, 0, 119, 2001, 200_000, (i << 16) + 9);
             county.lend(4 * i);
         }
         // And one that nobody has registered yet.
@@ -239,6 +244,9 @@ contract InvariantsTest is CountyTest {
         assertEq(county.accepted("receiveIncome"), 20, "receipts");
         assertEq(county.accepted("commit"), 7, "pledges");
         assertEq(county.accepted("disburse"), 6, "loans");
+        for (uint256 i = 0; i < 3; i++) {
+            assertEq(county.lienCount(i, i), 2, "liens, one behind the other");
+        }
     }
 
     /// @dev An invariant under calls that are all refused would say nothing: a long random walk gets each of them accepted.
