@@ -19,6 +19,10 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> County:
 
 @pytest.fixture(scope="module")
 def monitored(county: County) -> Monitoring:
+    return monitor(county)
+
+
+def monitor(county: County) -> Monitoring:
     return monitor_csv(
         county.first_trees,
         county.second_trees,
@@ -96,17 +100,7 @@ def test_a_crew_that_wrote_down_no_labels_is_found_and_changes_no_figure(tmp_pat
     addresses = tuple(f"0x{number:040x}" for number in range(1, 301))
     county = write_county(tmp_path, seed=20_260, accounts=addresses)
     lose_labels(county)
-    faulty = monitor_csv(
-        county.first_trees,
-        county.second_trees,
-        county.strata,
-        county.parcels,
-        county.holders,
-        canopy=county.canopy,
-        subject="synthetic-county",
-        period_start=county.period_start,
-        period_end=county.period_end,
-    )
+    faulty = monitor(county)
     assert (monitored.qc_flags, faulty.qc_flags, faulty.refusal) == (0, Flag.DUPLICATE, None)
     assert faulty.holders == monitored.holders
     assert (faulty.credited_kg, faulty.uncertainty_kg) == (monitored.credited_kg, monitored.uncertainty_kg)
