@@ -1,37 +1,45 @@
 """Mutation run over the rules of money: changes one thing at a time in the contracts and expects a test to fail.
 
-    python -m scripts.mutate_contracts                    every mutant of every rule; hours on two cores
+    python -m scripts.mutate_contracts                    every mutant of every rule; more than an hour on two cores
     python -m scripts.mutate_contracts --rule Shares      of one file's rules
     python -m scripts.mutate_contracts --every 3          every third of them
     python -m scripts.mutate_contracts --list             what would be changed
 
-Each mutant is compiled and tested in a copy of the checkout, never in the checkout itself. Survivors are printed and
-written to `build/mutants.json`, and must each be explained in `tests/contracts/surviving-mutants.json`: an unexplained
-one fails the run.
+No file is changed: mutants are compiled from memory and put in place of what Brownie loaded, in the processes of
+`tests/contracts/mutant_worker.py`. `build/mutants.json` says which test failed first with each. Survivors are printed,
+and must each be explained in `tests/contracts/surviving-mutants.json`: an unexplained one fails the run.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from queue import SimpleQueue
+from tempfile import TemporaryFile
 
-from ledger_service.chain.artefacts import ARTEFACTS
-from ledger_service.chain.compiler import SETTINGS, SOLC_FOLDER, SOLC_VERSION
-from scripts.workshop import ROOT, Workshop
+from ledger_service.chain.compiler import SETTINGS, SOLC_VERSION
+from ledger_service.chain.tools import ROOT
 
 REPORT = ROOT / "build" / "mutants.json"
-BROWNIE = ROOT / "build" / "brownie" / "contracts"
 EXPLAINED = ROOT / "tests" / "contracts" / "surviving-mutants.json"
+PATIENCE = 20
+"""So many times what the unchanged code takes for its tests, a mutant may take before it counts as one without end."""
+
+NOT_COMPILED = "the compiler"
+"""What refuses a mutant before any test does."""
+
+Code = Mapping[str, Mapping[str, str]]
+"""The bytecode and the runtime of contracts, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +49,8 @@ class Rule:
     path: str
     contracts: tuple[str, ...]
     """The files whose code has it in it."""
-    tests: tuple[str, ...]
-    """What pytest chooses them by, in turn: those that are the quickest to fail first."""
+    tests: str
+    """What pytest chooses them by."""
     functions: tuple[str, ...] = ()
     """All of the file where none is named."""
 
@@ -51,32 +59,32 @@ RULES: dict[str, Rule] = {
     "Shares": Rule(
         "contracts/libraries/Shares.sol",
         ("contracts/Revenue.sol", "contracts/mocks/LibraryHarness.sol"),
-        ("vectors", "revenue_claims or differential"),
+        "vectors or revenue_claims or differential",
     ),
     "MerkleSum": Rule(
         "contracts/libraries/MerkleSum.sol",
         ("contracts/Revenue.sol", "contracts/mocks/LibraryHarness.sol"),
-        ("vectors", "revenue_claims or differential"),
+        "vectors or revenue_claims or differential",
     ),
     "Months": Rule(
         "contracts/libraries/Months.sol",
         ("contracts/Revenue.sol", "contracts/Workouts.sol", "contracts/mocks/LibraryHarness.sol"),
-        ("vectors", "months or differential or workouts"),
+        "vectors or months or differential or workouts",
     ),
     "Loans": Rule(
         "contracts/libraries/Loans.sol",
         ("contracts/Pledges.sol", "contracts/mocks/LoanHarness.sol"),
-        ("vectors and loans", "loan or vectors or pledge or workouts"),
+        "vectors or loan or pledge or workouts",
     ),
     "Valuation": Rule(
         "contracts/libraries/Valuation.sol",
         ("contracts/DataAssets.sol", "contracts/mocks/LibraryHarness.sol"),
-        ("covenants", "data_assets"),
+        "covenants or data_assets",
     ),
     "Revenue": Rule(
         "contracts/Revenue.sol",
         ("contracts/Revenue.sol",),
-        ("revenue_claims", "revenue or loan or agreements or claim"),
+        "revenue or loan or agreements or claim",
         (
             "receiveIncome",
             "closePeriod",
@@ -93,25 +101,23 @@ RULES: dict[str, Rule] = {
     "Pledges": Rule(
         "contracts/Pledges.sol",
         ("contracts/Pledges.sol",),
-        ("pledge_loans or pledge_terms", "pledge or workouts or loan"),
+        "pledge or workouts or loan",
         ("_requireFree", "_requireFreeIn", "_covers", "divert", "_smallest", "repay", "_pay", "release", "_removeLien"),
     ),
-    "Workouts": Rule("contracts/Workouts.sol", ("contracts/Workouts.sol",), ("workouts", "pause or pledge")),
+    "Workouts": Rule("contracts/Workouts.sol", ("contracts/Workouts.sol",), "workouts or pause or pledge"),
     "CnyVoucher": Rule(
         "contracts/CnyVoucher.sol",
         ("contracts/CnyVoucher.sol",),
-        ("voucher",),
+        "voucher",
         ("_mintAgainst", "_useReference", "_request", "confirmPayments", "returnRedemption", "_requested", "_update"),
     ),
-    "Funds": Rule("contracts/Funds.sol", ("contracts/Funds.sol",), ("funds", "agreements")),
-    "CarbonCredits": Rule(
-        "contracts/CarbonCredits.sol", ("contracts/CarbonCredits.sol",), ("carbon_credits", "credit")
-    ),
-    "DataAssets": Rule("contracts/DataAssets.sol", ("contracts/DataAssets.sol",), ("data_assets",)),
+    "Funds": Rule("contracts/Funds.sol", ("contracts/Funds.sol",), "funds or agreements"),
+    "CarbonCredits": Rule("contracts/CarbonCredits.sol", ("contracts/CarbonCredits.sol",), "credit"),
+    "DataAssets": Rule("contracts/DataAssets.sol", ("contracts/DataAssets.sol",), "data_assets"),
     "MonitoringOracle": Rule(
         "contracts/MonitoringOracle.sol",
         ("contracts/MonitoringOracle.sol",),
-        ("oracle_rounds or oracle_rules", "oracle"),
+        "oracle",
     ),
 }
 
@@ -152,17 +158,8 @@ class Mutant:
     stop: int
     put: str
     was: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.path}: {self.was.strip()} -> {self.put.strip() or 'nothing'} @ {self.text}"
-
-    @property
-    def text(self) -> str:
-        """The line that is changed, by which an explanation finds it when lines move."""
-        source = (ROOT / self.path).read_text("utf-8")
-        begin = source.rfind("\n", 0, self.start) + 1
-        return f"{source[begin : source.find(chr(10), self.start)].strip()} [{self.start - begin}]"
+    name: str
+    """By the text of its line, so that an explanation finds it when lines move."""
 
 
 def spans(source: str, functions: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -193,65 +190,133 @@ def mutants_of(rule: str) -> list[Mutant]:
             r"(?<=[;{}\n])\s*[\w.\[\]()]+ (?:[+\-]?=) [^;{}]*;|\n\s*require\([^;]*;|\n\s*emit [^;]*;", blank[begin:end]
         ):
             found.append((begin + match.start(), begin + match.end(), ""))
-    return [
-        Mutant(rule, path, source.count("\n", 0, start) + 1, start, stop, put, source[start:stop])
-        for start, stop, put in sorted(found)
-    ]
+    mutants = []
+    named: Counter[str] = Counter()
+    for start, stop, put in sorted(found):
+        begin = source.rfind("\n", 0, start) + 1
+        text = source[begin : source.find("\n", start)].strip()
+        name = f"{path}: {source[start:stop].strip()} -> {put.strip() or 'nothing'} @ {text} [{start - begin}]"
+        named[name] += 1
+        if named[name] > 1:  # The same line stands in another function too.
+            name += f" ({named[name]})"
+        mutants.append(Mutant(rule, path, source.count("\n", 0, start) + 1, start, stop, put, source[start:stop], name))
+    return mutants
 
 
-def compiled(rule: Rule, source: str) -> dict[str, dict[str, str]] | None:
-    """Code of the contracts that have the rule in them, with `source` as its file; None if it does not compile."""
-    given = {path: (ROOT / path).read_text("utf-8") for path in rule.contracts} | {rule.path: source}
-    request = {
-        "language": "Solidity",
-        "sources": {path: {"content": text} for path, text in given.items()},
-        "settings": {
-            **SETTINGS,
-            "outputSelection": {
-                path: {Path(path).stem: ["evm.bytecode.object", "evm.deployedBytecode.object"]}
-                for path in rule.contracts
+class Compiler:
+    """A compiler that stays loaded."""
+
+    def __init__(self) -> None:
+        command = ["node", "scripts/compile_server.cjs", f"node_modules/solc-{SOLC_VERSION}"]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def code_of(self, rule: Rule, source: str) -> Code | None:
+        """Code of the contracts that have the rule in them, with `source` as its file; None if it does not compile."""
+        given = {path: (ROOT / path).read_text("utf-8") for path in rule.contracts} | {rule.path: source}
+        request = {
+            "language": "Solidity",
+            "sources": {path: {"content": text} for path, text in given.items()},
+            "settings": {
+                **SETTINGS,
+                "outputSelection": {
+                    path: {Path(path).stem: ["evm.bytecode.object", "evm.deployedBytecode.object"]}
+                    for path in rule.contracts
+                },
             },
-        },
-    }
-    command = [str(SOLC_FOLDER / f"solc-v{SOLC_VERSION}"), "--standard-json", "--base-path", ".", "--allow-paths", "."]
-    ended = subprocess.run(command, cwd=ROOT, input=json.dumps(request), capture_output=True, text=True, check=True)
-    output = json.loads(ended.stdout)
-    if any(error["severity"] == "error" for error in output.get("errors", ())):
-        return None
-    return {Path(path).stem: output["contracts"][path][Path(path).stem]["evm"] for path in rule.contracts}
+        }
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        output = json.loads(self._process.stdout.readline())
+        if any(error["severity"] == "error" for error in output.get("errors", ())):
+            return None
+        code = {name: output["contracts"][path][name]["evm"] for path in rule.contracts for name in [Path(path).stem]}
+        return {
+            name: {"bytecode": evm["bytecode"]["object"], "runtime": evm["deployedBytecode"]["object"]}
+            for name, evm in code.items()
+        }
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
 
 
-def is_killed(workshop: Workshop, mutant: Mutant) -> bool:
-    """Whether the code does not compile any more, or a test fails."""
-    original = (ROOT / mutant.path).read_text("utf-8")
-    mutated = original[: mutant.start] + mutant.put + original[mutant.stop :]
-    return not passes(workshop, mutant.rule, mutated, RULES[mutant.rule].tests)
+class Worker:
+    """A process in which the tests of one rule are ready to be run on changed code."""
+
+    def __init__(self, rule: Rule) -> None:
+        asked, ask = os.pipe()
+        answered, answer = os.pipe()
+        self._log = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - Read when the process ends early.
+        self._process = subprocess.Popen(
+            [str(ROOT / "scripts" / "test_contracts"), "-k", rule.tests],
+            env=os.environ | {"GONGSHENG_MUTANTS": f"{asked} {answer}", "PYTHONDONTWRITEBYTECODE": "1"},
+            pass_fds=(asked, answer),
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        for end in (asked, answer):
+            os.close(end)
+        self._ask = os.fdopen(ask, "w", encoding="utf-8")
+        self._answered = os.fdopen(answered, encoding="utf-8")
+
+    def first_failure(self, code: Code, limit: float) -> str | None:
+        """Which test fails first with this code, if one does; one that has not ended after `limit` seconds does."""
+        print(json.dumps({"code": code, "limit": limit}), file=self._ask, flush=True)
+        if not (answer := self._answered.readline()):
+            self._log.seek(0)
+            raise RuntimeError(f"测试进程中断 · the process of the tests ended:\n{self._log.read()[-3000:]}")
+        failed: str | None = json.loads(answer)["failed"]
+        return failed
+
+    def close(self) -> None:
+        self._ask.close()
+        self._answered.close()
+        self._process.wait()
+        self._log.close()
 
 
-def passes(workshop: Workshop, name: str, source: str, asked: Sequence[str]) -> bool:
-    """Whether these tests of the rule pass with `source` in place of its file.
+class UnchangedCodeFails(Exception):
+    """Tests that fail anyway would kill every mutant."""
 
-    Only the contracts that have it in them are compiled, and put among what was compiled before: to compile everything
-    takes longer than most tests.
-    """
+
+def failures_of(name: str, mutants: Sequence[Mutant], jobs: int) -> Iterator[tuple[Mutant, str | None]]:
+    """Each mutant with the test that fails first, or None if all of its rule pass; in the order that they end in."""
     rule = RULES[name]
-    code = compiled(rule, source)
-    if code is None:
-        return False
-    files: dict[str, str] = {}
-    for contract, evm in code.items():
-        for folder, runtime in ((BROWNIE, "deployedBytecode"), (ARTEFACTS, "runtime")):
-            path = folder / f"{contract}.json"
-            if not path.exists():  # Only tests deploy it.
-                continue
-            artefact = json.loads(path.read_text("utf-8"))
-            prefix = "0x" if artefact["bytecode"].startswith("0x") else ""
-            artefact["bytecode"] = prefix + evm["bytecode"]["object"]  # type: ignore[index]
-            artefact[runtime] = prefix + evm["deployedBytecode"]["object"]  # type: ignore[index]
-            files[str(path.relative_to(ROOT))] = json.dumps(artefact)
-    return all(
-        workshop.succeeds(files, ["scripts/test_contracts", "-x", "-q", "-k", tests], limit=900) for tests in asked
-    )
+    source = (ROOT / rule.path).read_text("utf-8")
+    waiting: SimpleQueue[Mutant] = SimpleQueue()
+    for mutant in mutants:
+        waiting.put(mutant)
+    known: SimpleQueue[tuple[Mutant, str | None] | Exception] = SimpleQueue()
+    compiler, worker = Compiler(), Worker(rule)
+    began = time.monotonic()
+    unchanged = compiler.code_of(rule, source)
+    failed = NOT_COMPILED if unchanged is None else worker.first_failure(unchanged, 3_600)
+    if failed is not None:
+        raise UnchangedCodeFails(f"{name}：未改动的代码也未通过 · the unchanged code fails too: {failed}")
+    limit = PATIENCE * (time.monotonic() - began)
+
+    def work(number: int) -> None:
+        ours = (compiler, worker) if number == 0 else (Compiler(), Worker(rule))
+        try:
+            while not waiting.empty():
+                mutant = waiting.get()
+                code = ours[0].code_of(rule, source[: mutant.start] + mutant.put + source[mutant.stop :])
+                known.put((mutant, NOT_COMPILED if code is None else ours[1].first_failure(code, limit)))
+        except Exception as failure:
+            known.put(failure)
+        finally:
+            for each in ours:
+                each.close()
+
+    with ThreadPoolExecutor(jobs) as pool:
+        for number in range(jobs):
+            pool.submit(work, number)
+        for _ in mutants:
+            answer = known.get()
+            if isinstance(answer, Exception):
+                raise answer
+            yield answer
 
 
 def main() -> int:
@@ -261,38 +326,36 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--every", type=int, default=1, help="try every N-th mutant only")
     arguments = parser.parse_args()
-    mutants = [mutant for rule in arguments.rule or RULES for mutant in mutants_of(rule)][:: arguments.every]
+    rules = arguments.rule or list(RULES)
+    chosen = {rule: mutants_of(rule)[:: arguments.every] for rule in rules}
+    total = sum(map(len, chosen.values()))
     if arguments.list:
-        for mutant in mutants:
+        for mutant in (mutant for mutants in chosen.values() for mutant in mutants):
             print(f"{mutant.path}:{mutant.line}: {mutant.was.strip()!r} -> {mutant.put!r}")
-        print(len(mutants))
+        print(total)
         return 0
     explained = json.loads(EXPLAINED.read_text("utf-8")) if EXPLAINED.exists() else {}
-    survivors: list[str] = []
+    failures: dict[str, str | None] = {}
     began = time.monotonic()
-    # Compiles what is stale, because mutants are put among it. Tests that fail anyway would kill every mutant.
-    asked = " or ".join(f"({tests})" for rule in arguments.rule or RULES for tests in RULES[rule].tests)
-    subprocess.run([str(ROOT / "scripts" / "test_contracts"), "-x", "-q", "-k", asked], check=True)
-    with TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.jobs) as pool:
-        workshop = Workshop(Path(folder), arguments.jobs, compiled=True)
-        for rule in arguments.rule or RULES:
-            # Neither may compiling and putting it there be what fails.
-            if not passes(workshop, rule, (ROOT / RULES[rule].path).read_text("utf-8"), RULES[rule].tests[:1]):
-                print(f"{rule}: 未改动的代码也未通过测试 · the tests fail without any change", file=sys.stderr)
-                return 2
-        for number, (mutant, killed) in enumerate(
-            zip(mutants, pool.map(partial(is_killed, workshop), mutants), strict=True), start=1
-        ):
-            if not killed:
-                survivors.append(mutant.name)
-                print(f"\r存活 · survived {mutant.path}:{mutant.line}: {mutant.name}", flush=True)
-            print(f"\r{number}/{len(mutants)} {time.monotonic() - began:.0f} s", end="", file=sys.stderr, flush=True)
-    REPORT.parent.mkdir(exist_ok=True)
-    REPORT.write_text(json.dumps({"tried": len(mutants), "survivors": survivors}, indent=1) + "\n", "utf-8")
+    # Compiles what is stale, so that the workers find the same.
+    subprocess.run([str(ROOT / "scripts" / "test_contracts"), "-k", "artefacts"], check=True, stdout=subprocess.DEVNULL)
+    for rule, mutants in chosen.items():
+        try:
+            for mutant, failed in failures_of(rule, mutants, arguments.jobs):
+                failures[mutant.name] = failed
+                if failed is None:
+                    print(f"\r存活 · survived {mutant.path}:{mutant.line}: {mutant.name}", flush=True)
+                state = f"{rule} {len(failures)}/{total} {time.monotonic() - began:.0f} s"
+                print(f"\r{state}", end="", file=sys.stderr, flush=True)
+        except UnchangedCodeFails as failure:
+            print(failure, file=sys.stderr)
+            return 2
+        REPORT.write_text(json.dumps(failures, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    survivors = [name for name, failed in failures.items() if failed is None]
     unexplained = [name for name in survivors if name not in explained]
     print(
-        f"\n{len(mutants)} 个变异，存活 {len(survivors)}，未说明 {len(unexplained)} · "
-        f"{len(mutants)} mutants, {len(survivors)} survived, {len(unexplained)} of them unexplained"
+        f"\n{total} 个变异，存活 {len(survivors)}，未说明 {len(unexplained)} · "
+        f"{total} mutants, {len(survivors)} survived, {len(unexplained)} of them unexplained"
     )
     return 1 if unexplained else 0
 

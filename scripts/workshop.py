@@ -15,8 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 class Workshop:
     """As many copies as there are processes; each is used by one at a time and restored afterwards."""
 
-    def __init__(self, folder: Path, size: int, *, compiled: bool = False) -> None:
-        """With `compiled`, what the checkout has compiled is copied too, so that not all of it is compiled again."""
+    def __init__(self, folder: Path, size: int) -> None:
         tracked = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
@@ -40,8 +39,6 @@ class Workshop:
                 else:
                     (copy / "node_modules" / package.name).symlink_to(package)
             shutil.copytree(ROOT / "build" / "solc", copy / "build" / "solc")
-            for name in ("brownie", "artefacts") if compiled else ():
-                shutil.copytree(ROOT / "build" / name, copy / "build" / name)
             self._free.put(copy)
 
     def succeeds(self, sources: Mapping[str, str], command: Sequence[str], limit: int) -> bool:

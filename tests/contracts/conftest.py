@@ -47,6 +47,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from step_tracer import StepTracer
 
         config.pluginmanager.register(StepTracer(Path(folder)), "step-tracer")
+    if pipes := os.environ.get("GONGSHENG_MUTANTS"):
+        from mutant_worker import MutantWorker
+
+        config.pluginmanager.register(MutantWorker(*map(int, pipes.split())), "mutant-worker")
     # Brownie collects garbage after every test; the compiled project is none.
     gc.freeze()
 
