@@ -140,12 +140,10 @@ contract CnyVoucher is ICnyVoucher, ERC20, Governed, EIP712 {
     /* WHO MAY HOLD */
 
     /// @dev Between participants only. `Revenue` also pays holders who were never admitted, because a quorum has signed the
-    /// register they stand in, and `Pledges` takes what it keeps for a lender. Escrow does not come this way, so nobody can
-    /// send anything to one of the three and lose it there.
+    /// register they stand in, and knows itself who is blocked; `Pledges` takes what it keeps for a lender. Escrow does not
+    /// come this way, so nobody can send anything to one of the three and lose it there.
     function _update(address from, address to, uint256 amount) internal override {
-        if (from == revenue) {
-            require(!participants.isBlocked(to), AccountBlocked(to));
-        } else {
+        if (from != revenue) {
             require(from == address(0) || !participants.isBlocked(from), AccountBlocked(from));
             require(
                 to == revenue

@@ -3,15 +3,20 @@ pragma solidity 0.8.30;
 
 import {Governed} from "./Governed.sol";
 import {IParticipants} from "./interfaces/IParticipants.sol";
+import {IRevenue} from "./interfaces/IRevenue.sol";
 
 /// @title Participants
 /// @notice See {IParticipants}.
 contract Participants is IParticipants, Governed {
+    IRevenue public immutable revenue;
+
     /* STORAGE */
 
     mapping(address account => Participant) private _participants;
 
-    constructor(address authority) Governed(authority) {}
+    constructor(address authority, IRevenue revenue_) Governed(authority) {
+        revenue = revenue_;
+    }
 
     /* ADMISSION */
 
@@ -31,6 +36,8 @@ contract Participants is IParticipants, Governed {
         require(_participants[account].blocked != blocked, BlockedAlready(account, blocked));
         _participants[account].blocked = blocked;
         emit BlockedChanged(account, blocked, reason, msg.sender);
+        // A million claims a month would otherwise come here to ask.
+        revenue.noteBlocked(account, blocked);
     }
 
     /* VIEWS */

@@ -5,6 +5,7 @@ import {Governed} from "./Governed.sol";
 import {ICnyVoucher} from "./interfaces/ICnyVoucher.sol";
 import {IFunds} from "./interfaces/IFunds.sol";
 import {IMonitoringOracle} from "./interfaces/IMonitoringOracle.sol";
+import {IParticipants} from "./interfaces/IParticipants.sol";
 import {IPledges} from "./interfaces/IPledges.sol";
 import {IRevenue} from "./interfaces/IRevenue.sol";
 import {Period} from "./interfaces/Types.sol";
@@ -83,12 +84,16 @@ contract Revenue is IRevenue, Governed {
         uint256 packed;
     }
 
-    /// @dev What a line is owed so far, and by which of the two rules its holders share it.
+    /// @dev What a line is owed so far, by which of the two rules its holders share it, and where the slice of one of them
+    /// begins.
     struct Owed {
         uint256 income;
         bool isClosed;
+        uint256 before;
+        uint256 total;
     }
 
+    IParticipants public immutable participants;
     ICnyVoucher public immutable voucher;
     IMonitoringOracle public immutable oracle;
     IPledges public immutable pledges;
@@ -111,17 +116,28 @@ contract Revenue is IRevenue, Governed {
     /// Four months of a leaf share a slot, so that a year of one holder writes three; no income is wider than 64 bits.
     mapping(bytes32 agreement => mapping(uint256 place => mapping(uint256 index => PaidMonths))) private _paid;
     mapping(address account => uint256) private _setAside;
-    /// @inheritdoc IRevenue
-    /// @dev Invariant: whoever has a live lien is in it. Nobody leaves it again, so that it cannot be forgotten in between.
-    mapping(address account => bool) public hasPledged;
+    /// @dev Invariant: whoever has a live lien has pledged; blocked is who is blocked in `participants`, so that a payment
+    /// finds both in one slot and asks nobody.
+    mapping(address account => Standing) private _standings;
 
-    constructor(address authority, ICnyVoucher voucher_, IMonitoringOracle oracle_, IPledges pledges_, IFunds funds_)
-        Governed(authority)
-    {
+    constructor(
+        address authority,
+        IParticipants participants_,
+        ICnyVoucher voucher_,
+        IMonitoringOracle oracle_,
+        IPledges pledges_,
+        IFunds funds_
+    ) Governed(authority) {
+        participants = participants_;
         voucher = voucher_;
         oracle = oracle_;
         pledges = pledges_;
         funds = funds_;
+        // Vouchers that arrive in one of these unannounced would belong to nobody.
+        _standings[address(this)].isReserved = true;
+        _standings[address(voucher_)].isReserved = true;
+        _standings[address(pledges_)].isReserved = true;
+        _standings[address(funds_)].isReserved = true;
     }
 
     /* AGREEMENTS */
@@ -210,8 +226,7 @@ contract Revenue is IRevenue, Governed {
 
         // An agreement names children that exist before it does, so no path of children ever leads back.
         require(head.versions == 1, NestedTooLate(agreement, i));
-        Head memory child = _heads[leg.child];
-        require(child.versions != 0, AgreementUnknown(leg.child));
+        Head memory child = _known(leg.child);
         require(child.height < MAXIMUM_HEIGHT, NestedTooDeep(agreement, leg.child));
         uint256 parents = _parents[leg.child].length;
         require(parents < MAXIMUM_PARENTS, TooManyParents(leg.child, parents));
@@ -245,22 +260,12 @@ contract Revenue is IRevenue, Governed {
                 && (leg.child != 0) == isNested && (leg.payoutBps == 0 || (isFund && leg.payoutBps <= BPS)),
             LegMalformed(agreement, i)
         );
-        require(!_isOurs(leg.account), AccountReserved(leg.account));
-    }
-
-    /// @dev The contracts in which vouchers that arrive unannounced would belong to nobody.
-    function _isOurs(address account) private view returns (bool) {
-        return account == address(this) || account == address(voucher) || account == address(pledges)
-            || account == address(funds);
+        require(!_standings[leg.account].isReserved, AccountReserved(leg.account));
     }
 
     /// @inheritdoc IRevenue
     function openRegister(bytes32 agreement, uint8 leg, bytes32 round) external {
-        uint16 newest = _heads[agreement].versions;
-        require(newest != 0, AgreementUnknown(agreement));
-        LegKind kind = _legs[agreement][newest][leg].kind;
-        require(kind != LegKind.None, LegMalformed(agreement, leg));
-        require(kind == LegKind.Register, WrongLegKind(kind, LegKind.Register));
+        _requireKind(_legs[agreement][_known(agreement).versions][leg].kind, LegKind.Register);
         LegSource storage source = _sources[agreement][leg];
         IMonitoringOracle.Round memory measured = oracle.finalRound(round);
         require(
@@ -303,7 +308,7 @@ contract Revenue is IRevenue, Governed {
     /// @dev Shares `amount` that is, or is about to be, among this contract's vouchers.
     function _receive(bytes32 agreement, Period period, uint256 amount, bytes32 receipt) private {
         require(amount <= type(uint64).max, AmountTooLarge(amount, type(uint64).max));
-        Head memory head = _heads[agreement];
+        Head memory head = _known(agreement);
         uint16 version = _versionAt(agreement, head, block.timestamp);
         require(!(head.firstPeriod > period), PeriodTooEarly(agreement, period, head.firstPeriod));
         if (!head.isTiered) {
@@ -340,9 +345,7 @@ contract Revenue is IRevenue, Governed {
 
     /// @inheritdoc IRevenue
     function closePeriod(bytes32 agreement, Period period) external restricted {
-        Head storage head = _heads[agreement];
-        uint16 versions = head.versions;
-        require(versions != 0, AgreementUnknown(agreement));
+        uint16 versions = _known(agreement).versions;
         require(!_isClosed[agreement][period], ClosedAlready(agreement, period));
         // Also because no agreement could take this one as its child for any period before.
         _requireBegun(period);
@@ -353,14 +356,11 @@ contract Revenue is IRevenue, Governed {
             if (income.received == 0) continue;
             income.isClosed = true;
             for (uint8 leg = 0; leg < _versions[agreement][version].legs; leg++) {
-                require(
-                    _legs[agreement][version][leg].kind != LegKind.Register
-                        || _registers[agreement][leg][period].round != 0,
-                    RegisterMissing(agreement, leg, period)
-                );
+                if (_legs[agreement][version][leg].kind == LegKind.Register) _requireRegister(agreement, leg, period);
             }
         }
         _isClosed[agreement][period] = true;
+        Head storage head = _heads[agreement];
         if (!(head.nextPeriod > period)) head.nextPeriod = Period.wrap(Period.unwrap(period) + 1);
         emit PeriodClosed(agreement, period, msg.sender);
     }
@@ -389,21 +389,41 @@ contract Revenue is IRevenue, Governed {
     /// @inheritdoc IRevenue
     function claim(Line calldata line, Leaf calldata leaf, bytes calldata proof) external returns (uint256 amount) {
         bytes32 id = lineId(line);
-        amount = _claim(line, id, _owedTo(line), leaf, proof);
+        amount = _claim(line, id, leaf.index, leaf.account, _entitled(line, _owedTo(line), leaf, proof));
         require(amount != 0, NothingToClaim(id, leaf.index));
     }
 
     /// @inheritdoc IRevenue
-    function claimMany(Line calldata line, Leaf[] calldata leaves, bytes[] calldata proofs)
-        external
-        returns (uint256 amount)
-    {
-        require(leaves.length == proofs.length, LengthMismatch(leaves.length, proofs.length));
+    function claimMany(Line calldata line, Run[] calldata runs) external returns (uint256 amount) {
         bytes32 id = lineId(line);
         Owed memory owed = _owedTo(line);
-        for (uint256 i = 0; i < leaves.length; i++) {
-            amount += _claim(line, id, owed, leaves[i], proofs[i]);
+        for (uint256 i = 0; i < runs.length; i++) {
+            Run calldata run = runs[i];
+            _verifyRun(line, owed, run);
+            for (uint256 j = 0; j < run.holders.length; j++) {
+                Holder calldata holder = run.holders[j];
+                amount += _claim(line, id, run.first + j, holder.account, _slice(owed, holder.weight));
+                owed.before += holder.weight;
+            }
         }
+    }
+
+    /// @dev `owed` becomes that of the first holder.
+    function _verifyRun(Line calldata line, Owed memory owed, Run calldata run) private view {
+        if (run.holders.length == 1) {
+            Holder calldata holder = run.holders[0];
+            _verify(line, owed, run.first, holder.account, holder.weight, run.proof);
+            return;
+        }
+        Register storage register = _requireRegister(line.agreement, line.leg, line.period);
+        uint256[] memory row = new uint256[](2 * run.holders.length + 4);
+        for (uint256 i = 0; i < run.holders.length; i++) {
+            Holder calldata holder = run.holders[i];
+            row[2 * i + 2] = uint256(MerkleSum.hashLeaf(holder.account, holder.weight));
+            row[2 * i + 3] = holder.weight;
+        }
+        (owed.before, owed.total) = MerkleSum.verifyRun(register.root, register.count, run.first, row, run.proof);
+        require(owed.total == register.total, RegisterTotal(owed.total, register.total));
     }
 
     /// @inheritdoc IRevenue
@@ -415,8 +435,8 @@ contract Revenue is IRevenue, Governed {
             require(each.leaf.account == account, LeafOfOther(each.leaf.account, account));
             uint256 step;
             uint256 diverted;
-            (step, diverted, payments[i]) =
-                _settle(each.line, lineId(each.line), _owedTo(each.line), each.leaf, each.proof);
+            uint256 entitled = _entitled(each.line, _owedTo(each.line), each.leaf, each.proof);
+            (step, diverted, payments[i]) = _settle(each.line, lineId(each.line), each.leaf.index, account, entitled);
             amount += step;
             rest += step - diverted;
         }
@@ -443,28 +463,27 @@ contract Revenue is IRevenue, Governed {
         }
     }
 
-    function _claim(Line calldata line, bytes32 id, Owed memory owed, Leaf calldata leaf, bytes calldata proof)
+    function _claim(Line calldata line, bytes32 id, uint256 index, address account, uint256 entitled)
         private
         returns (uint256 amount)
     {
         uint256 diverted;
         IPledges.Payment[] memory payments;
-        (amount, diverted, payments) = _settle(line, id, owed, leaf, proof);
-        _payOut(payments, leaf.account, amount - diverted);
+        (amount, diverted, payments) = _settle(line, id, index, account, entitled);
+        _payOut(payments, account, amount - diverted);
     }
 
-    /// @dev Records that `leaf` is paid all that it is owed now; the caller makes the payments.
-    function _settle(Line calldata line, bytes32 id, Owed memory owed, Leaf calldata leaf, bytes calldata proof)
+    /// @dev Records that leaf `index`, which is `account`'s, is paid all that it is owed now; the caller makes the payments.
+    function _settle(Line calldata line, bytes32 id, uint256 index, address account, uint256 entitled)
         private
         returns (uint256 amount, uint256 diverted, IPledges.Payment[] memory payments)
     {
-        uint256 entitled = _entitled(line, owed, leaf, proof);
-        uint256 already = _raisePaid(line, leaf.index, entitled);
+        uint256 already = _raisePaid(line, index, entitled);
         if (entitled <= already) return (0, 0, payments);
 
         amount = entitled - already;
-        (payments, diverted) = _divert(line, leaf.account, already, entitled);
-        emit Claimed(id, leaf.account, leaf.index, amount, diverted, entitled);
+        (payments, diverted) = _divert(line, account, already, entitled);
+        emit Claimed(id, account, index, amount, diverted, entitled);
     }
 
     /// @inheritdoc IRevenue
@@ -509,27 +528,37 @@ contract Revenue is IRevenue, Governed {
     /// @inheritdoc IRevenue
     function withdraw(address account) external returns (uint256 amount) {
         // Only a register that names one of these contracts as a holder puts anything aside for it.
-        require(!_isOurs(account), AccountReserved(account));
+        require(!_standings[account].isReserved, AccountReserved(account));
         amount = _setAside[account];
         require(amount != 0, NothingSetAside(account));
+        require(!_standings[account].isBlocked, AccountBlocked(account));
         _setAside[account] = 0;
         emit Withdrawn(account, amount);
-        // Reverts, and so keeps the balance, while the account is still blocked.
         voucher.transfer(account, amount);
     }
+
+    /* STANDING */
 
     /// @inheritdoc IRevenue
     function notePledge(address holder) external {
         require(msg.sender == address(pledges), NotPledges(msg.sender));
-        hasPledged[holder] = true;
+        _standings[holder].hasPledged = true;
     }
+
+    /// @inheritdoc IRevenue
+    function noteBlocked(address account, bool blocked) external {
+        require(msg.sender == address(participants), NotParticipants(msg.sender));
+        _standings[account].isBlocked = blocked;
+    }
+
+    /* PAYMENTS */
 
     /// @dev What the step of `account` from `before` to `entitled` in this line owes to lenders, in the order of their liens.
     function _divert(Line calldata line, address account, uint256 before, uint256 entitled)
         private
         returns (IPledges.Payment[] memory payments, uint256 diverted)
     {
-        if (!hasPledged[account]) return (payments, 0);
+        if (!_standings[account].hasPledged) return (payments, 0);
         payments = pledges.divert(account, line.agreement, line.leg, line.period, before, entitled);
         for (uint256 i = 0; i < payments.length; i++) {
             diverted += payments[i].amount;
@@ -546,7 +575,8 @@ contract Revenue is IRevenue, Governed {
     /// @dev A payee who cannot be paid must not stop the others: what fails is set aside for it. A caller cannot force this
     /// with too little gas: the 1/64 of the gas that is left after a failing transfer does not pay for the bookkeeping.
     function _pay(address to, uint256 amount) private {
-        if (!_isOurs(to)) {
+        Standing memory standing = _standings[to];
+        if (!standing.isBlocked && !standing.isReserved) {
             try voucher.transfer(to, amount) returns (bool) {
                 return;
             } catch {}
@@ -612,18 +642,47 @@ contract Revenue is IRevenue, Governed {
         view
         returns (uint256)
     {
-        Register storage register = _registers[line.agreement][line.leg][line.period];
-        bytes32 root = register.root;
-        require(root != 0, RegisterMissing(line.agreement, line.leg, line.period));
-        (uint256 before, uint256 total) =
-            MerkleSum.verify(root, register.count, leaf.index, leaf.account, leaf.weight, proof);
-        require(total == register.total, RegisterTotal(total, register.total));
+        _verify(line, owed, leaf.index, leaf.account, leaf.weight, proof);
+        return _slice(owed, leaf.weight);
+    }
+
+    /// @dev `owed` becomes that of this holder.
+    function _verify(
+        Line calldata line,
+        Owed memory owed,
+        uint256 index,
+        address account,
+        uint128 weight,
+        bytes calldata proof
+    ) private view {
+        Register storage register = _requireRegister(line.agreement, line.leg, line.period);
+        (owed.before, owed.total) = MerkleSum.verify(register.root, register.count, index, account, weight, proof);
+        require(owed.total == register.total, RegisterTotal(owed.total, register.total));
+    }
+
+    function _requireRegister(bytes32 agreement, uint8 leg, Period period) private view returns (Register storage) {
+        Register storage register = _registers[agreement][leg][period];
+        require(register.root != 0, RegisterMissing(agreement, leg, period));
+        return register;
+    }
+
+    function _slice(Owed memory owed, uint256 weight) private pure returns (uint256) {
         return owed.isClosed
-            ? Shares.entitledClosed(owed.income, before, leaf.weight, total)
-            : Shares.entitledOpenDown(owed.income, leaf.weight, total);
+            ? Shares.entitledClosed(owed.income, owed.before, weight, owed.total)
+            : Shares.entitledOpenDown(owed.income, weight, owed.total);
     }
 
     /* VIEWS */
+
+    /// @dev The head of an agreement that is published.
+    function _known(bytes32 agreement) private view returns (Head memory head) {
+        head = _heads[agreement];
+        require(head.versions != 0, AgreementUnknown(agreement));
+    }
+
+    function _requireKind(LegKind given, LegKind expected) private pure {
+        require(given == expected, WrongLegKind(given, expected));
+    }
 
     /// @inheritdoc IRevenue
     function versionCount(bytes32 agreement) external view returns (uint16) {
@@ -632,11 +691,10 @@ contract Revenue is IRevenue, Governed {
 
     /// @inheritdoc IRevenue
     function versionAt(bytes32 agreement, uint256 timestamp) external view returns (uint16) {
-        return _versionAt(agreement, _heads[agreement], timestamp);
+        return _versionAt(agreement, _known(agreement), timestamp);
     }
 
     function _versionAt(bytes32 agreement, Head memory head, uint256 timestamp) private view returns (uint16) {
-        require(head.versions != 0, AgreementUnknown(agreement));
         uint16 first = head.versions - head.tiers + 1;
         if (head.effectiveFrom <= timestamp) return first;
         for (uint16 version = first - 1; version > 0; version--) {
@@ -680,8 +738,7 @@ contract Revenue is IRevenue, Governed {
 
     /// @inheritdoc IRevenue
     function fundOf(bytes32 agreement, uint8 leg) external view returns (bytes32 purpose, uint16 payoutBps) {
-        LegKind kind = _legs[agreement][_heads[agreement].versions][leg].kind;
-        require(kind == LegKind.Fund, WrongLegKind(kind, LegKind.Fund));
+        _requireKind(_legs[agreement][_heads[agreement].versions][leg].kind, LegKind.Fund);
         LegSource storage source = _sources[agreement][leg];
         return (source.purpose, source.payoutBps);
     }
@@ -724,6 +781,11 @@ contract Revenue is IRevenue, Governed {
     /// @inheritdoc IRevenue
     function paidOf(Line calldata line, uint256 index) external view returns (uint256) {
         return _paidOf(line.agreement, line.version, line.leg, line.period, index);
+    }
+
+    /// @inheritdoc IRevenue
+    function standingOf(address account) external view returns (Standing memory) {
+        return _standings[account];
     }
 
     /// @inheritdoc IRevenue

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -121,13 +121,22 @@ class RegisterFolder:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Leaves beside each other in a register, with one proof for all of them (SPEC R8)."""
+
+    first: int
+    """Index of the first of them."""
+    holders: tuple[tuple[Address, int], ...]
+    """Account and weight of each."""
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Claims:
-    """Leaves of one line with their proofs, as one transaction carries them."""
+    """Leaves of one line, as one transaction carries them."""
 
     line: Line
-    leaves: tuple[tuple[int, Address, int], ...]
-    """Index, account and weight of each."""
-    proofs: tuple[bytes, ...]
+    runs: tuple[Run, ...]
 
 
 def open_register(reader: Reader, line: Line) -> Emitted[RegisterOpened]:
@@ -176,17 +185,25 @@ def claims(
     """Claims for some leaves of a line, in as many transactions as it takes."""
     rest = iter(indices)
     while chunk := tuple(islice(rest, leaves_per_claim)):
-        yield Claims(
-            line=line,
-            leaves=tuple((index, *_leaf(register, index)) for index in chunk),
-            proofs=tuple(register.proof(index) for index in chunk),
+        yield Claims(line=line, runs=tuple(_runs(register, chunk)))
+
+
+def _runs(register: Register, indices: Iterable[int]) -> Iterator[Run]:
+    """The leaves as runs: a leaf goes on with the run of the one before it where it stands right behind that."""
+    for _, places in groupby(enumerate(indices), key=lambda place: place[1] - place[0]):
+        run = [index for _, index in places]
+        yield Run(
+            first=run[0],
+            holders=tuple(_leaf(register, index) for index in run),
+            proof=register.run_proof(run[0], len(run)),
         )
 
 
 def send_claims(chain: Chain, batch: Claims, sender: LocalAccount) -> None:
     """Sends one transaction of claims. Whoever sends it, holders and lenders are paid."""
     revenue = chain.contract("Revenue").functions
-    chain.send(revenue.claimMany(line_tuple(batch.line), list(batch.leaves), list(batch.proofs)), sender)
+    runs = [(run.first, list(run.holders), run.proof) for run in batch.runs]
+    chain.send(revenue.claimMany(line_tuple(batch.line), runs), sender)
 
 
 def payments_due(reader: Reader) -> Sequence[Payment]:

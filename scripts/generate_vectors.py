@@ -40,6 +40,8 @@ REGISTER_RULE: Final = (
     "R5 a proof is the siblings from the leaf up, hash 32 ‖ sum 16 each, and none where the node is promoted; "
     "index and count decide the side of each sibling. Verifying a proof returns before and total. "
     "R6 the total is above zero, and no account is zero. "
+    "R8 the proof of leaves beside each other is the nodes beside them from the leaves up, at each level the left one, "
+    "then the right one. "
     "A refused claim carries what its reason names: count, index, length in bytes, sibling sum, or the root it "
     "leads to."
 )
@@ -417,8 +419,62 @@ def refused_claims(seed: Seed) -> list[Json]:
     ]
 
 
+def neighbours(register: model.Register, first: int, length: int) -> Json:
+    """Leaves that stand beside each other and their proof as they are presented to whoever pays."""
+    leaves = register.leaves[first : first + length]
+    return {
+        "root": register.root,
+        "count": len(register.leaves),
+        "first": first,
+        "accounts": [leaf.account for leaf in leaves],
+        "weights": [leaf.weight for leaf in leaves],
+        "proof": register.run_proof(first, length),
+    }
+
+
+def refused_neighbours(seed: Seed) -> list[Json]:
+    """Ways to present neighbours with a proof that shows nothing."""
+    register = register_of(seed, [5, 0, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43])
+    shown = neighbours(register, 3, 4)
+    tail = neighbours(register, 11, 2)
+    heavy = neighbours(register_of(seed, [1, U128 - 9, 3]), 1, 1)
+    proof = shown["proof"]
+    as_long = [first for first in range(10) if first != 3 and len(register.run_proof(first, 4)) == len(proof)]
+    cases: list[tuple[str, Json, Json]] = [
+        ("a proof that is one byte short", shown, {"proof": proof[:-1]}),
+        ("a proof with a step too many", shown, {"proof": proof + proof[-48:]}),
+        ("no proof at all", shown, {"proof": b""}),
+        ("nobody", shown, {"accounts": [], "weights": []}),
+        ("a leaf less", shown, {"accounts": shown["accounts"][:-1], "weights": shown["weights"][:-1]}),
+        ("from one place further on", shown, {"first": 4}),
+        ("from another place with as long a proof", shown, {"first": as_long[0]}),
+        ("two of them exchanged", shown, {"accounts": shown["accounts"][::-1], "weights": shown["weights"][::-1]}),
+        ("a unit moved to the neighbour", shown, {"weights": [12, 12, *shown["weights"][2:]]}),
+        ("an account of somebody else", shown, {"accounts": [seed.account(), *shown["accounts"][1:]]}),
+        ("a leaf behind the last", tail, {"first": 12}),
+        ("from far behind the last leaf", tail, {"first": U64}),
+        ("a count of none", shown, {"count": 0}),
+        ("a count that is one less", tail, {"count": 12}),
+        ("a weight and a sibling above 128 bits", heavy, {"weights": [U128]}),
+        ("weights above 128 bits together", shown, {"weights": [U128, 1, *shown["weights"][2:]]}),
+        ("a sibling's sum above 128 bits", shown, {"proof": proof[:32] + U128.to_bytes(16, "big") + proof[48:]}),
+        ("a hash beside them with one bit changed", shown, {"proof": bytes([proof[0] ^ 1]) + proof[1:]}),
+        ("another register's root", shown, {"root": heavy["root"]}),
+    ]
+    refused: list[Json] = []
+    for why, case, changed in cases:
+        each = case | changed
+        leaves = [model.Leaf(*leaf) for leaf in zip(each["accounts"], each["weights"], strict=True)]
+        error = refusal(model.verify_run, each["root"], each["count"], each["first"], leaves, each["proof"])
+        assert isinstance(error, model.ProofRefused), why
+        refused.append(
+            {"why": why, **each, "error": type(error).__name__, "reason": error.reason, "value": error.value}
+        )
+    return refused
+
+
 def registers() -> Json:
-    """R1 to R6."""
+    """R1 to R6, R8."""
     seed = Seed("register")
     heavy = [seed.below(2**62) for _ in range(2)]
     columns: list[Sequence[int]] = [
@@ -447,6 +503,13 @@ def registers() -> Json:
         indices = range(count) if count <= 13 else (0, 1, 31, 32, 63, 64, 95, 96, 98, 99)
         return [{"index": index, "before": register.before(index), "proof": register.proof(index)} for index in indices]
 
+    runs = [
+        (number, register, first, length)
+        for number, register in enumerate(built)
+        for first in (range(len(register.leaves)) if len(register.leaves) <= 8 else (0, 1, 6, 9, 12))
+        for length in range(1, len(register.leaves) - first + 1)
+        if len(register.leaves) <= 8 or length in {1, 2, 3, 31, 50, len(register.leaves) - first}
+    ]
     unbuildable = [
         ("no leaves", []),
         ("a single leaf without weight", [(seed.account(), 0)]),
@@ -469,6 +532,17 @@ def registers() -> Json:
             }
             for register in built
         ],
+        "runs": [
+            {
+                "register": number,
+                "first": first,
+                "length": length,
+                "before": register.before(first),
+                "proof": register.run_proof(first, length),
+            }
+            for number, register, first, length in runs
+        ],
+        "refused_runs": refused_neighbours(Seed("neighbours")),
         "refused": refused_claims(seed),
         "refused_registers": [
             {

@@ -397,6 +397,26 @@ class Register:
             index //= 2
         return steps
 
+    def run_proof(self, first: int, length: int) -> bytes:
+        """R8: the proof of ``length`` leaves from ``first`` on: the nodes beside them, level by level, from the leaves.
+
+        At each level the left neighbour of the first node, if that is a right child, then the right one of the last,
+        if that is a left child and not promoted. Of one leaf it is its proof.
+        """
+        if not 0 <= first < len(self.leaves):
+            raise NoSuchLeaf(first, len(self.leaves))
+        if not 0 < length <= len(self.leaves) - first:
+            raise NoSuchLeaf(first + length - 1, len(self.leaves))
+        last = first + length - 1
+        steps = b""
+        for level in self.levels[:-1]:
+            beside = [first - 1] if first % 2 else []
+            if last % 2 == 0 and last + 1 < len(level):
+                beside.append(last + 1)
+            steps += b"".join(level[index].hash + level[index].sum.to_bytes(16, "big") for index in beside)
+            first, last = first // 2, last // 2
+        return steps
+
     def statements(self, income: int, *, closed: bool) -> list[int]:
         """S1 and S2 for every leaf: what each is entitled to of the leg's ``income``."""
         if closed:
@@ -454,6 +474,50 @@ def proof_steps(count: int, index: int) -> int:
         index //= 2
         count = (count + 1) // 2
     return steps
+
+
+def verify_run(root: bytes, count: int, first: int, leaves: Sequence[Leaf], proof: bytes) -> tuple[int, int]:
+    """R8: fold the leaves from ``first`` on with the nodes beside them, and return ``before`` and ``total``."""
+    if not 0 < count <= MAX_COUNT:
+        raise ProofRefused("count", count)
+    if not (leaves and first >= 0 and first + len(leaves) <= count):
+        raise ProofRefused("index", first)
+
+    last, width, sides = first + len(leaves) - 1, count, list[tuple[bool, bool]]()
+    low, high = first, last
+    while width > 1:
+        sides.append((low % 2 == 1, high % 2 == 0 and high + 1 < width))
+        low, high, width = low // 2, high // 2, (width + 1) // 2
+    if len(proof) != 48 * sum(left + right for left, right in sides):
+        raise ProofRefused("length", len(proof))
+
+    before = 0
+    row = [leaf_node(leaf) for leaf in leaves]
+
+    def beside() -> Node:
+        nonlocal proof
+        step, proof = proof[:48], proof[48:]
+        return Node(step[:32], int.from_bytes(step[32:], "big"))
+
+    def joined(left: Node, right: Node) -> Node:
+        if left.sum + right.sum > MAX_AMOUNT:
+            raise ProofRefused("sum", right.sum)
+        return parent_node(left, right)
+
+    for has_left, has_right in sides:
+        if has_left:
+            row.insert(0, beside())
+            before += row[0].sum
+        if has_right:
+            row.append(beside())
+        promoted = row[-1:] if len(row) % 2 else []
+        row = [joined(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)] + promoted
+
+    if row[0].hash != root:
+        raise ProofRefused("root", row[0].hash)
+    if row[0].sum == 0:
+        raise TotalIsZero
+    return before, row[0].sum
 
 
 # ALLOCATION

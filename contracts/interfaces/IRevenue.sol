@@ -61,11 +61,34 @@ interface IRevenue {
         uint128 weight;
     }
 
+    /// @notice A holder whose place in a register follows from that of its neighbour.
+    struct Holder {
+        address account;
+        uint128 weight;
+    }
+
+    /// @notice Holders beside each other in a register, with one proof for all of them, see `MerkleSum.verifyRun`.
+    /// @param first Index of the first of them.
+    struct Run {
+        uint64 first;
+        Holder[] holders;
+        bytes proof;
+    }
+
     /// @notice A leaf of a register line, with its proof.
     struct Claim {
         Line line;
         Leaf leaf;
         bytes proof;
+    }
+
+    /// @param hasPledged Whether it pledged income at least once, of whatever agreement: its claims look for liens.
+    /// @param isBlocked Whether payments to it are set aside.
+    /// @param isReserved Whether it is a contract of the protocol that no register pays.
+    struct Standing {
+        bool hasPledged;
+        bool isBlocked;
+        bool isReserved;
     }
 
     /// @param root Merkle-sum root.
@@ -184,8 +207,10 @@ interface IRevenue {
     error NothingSetAside(address account);
     /// @notice Thrown when a claim for one holder names the leaf of another.
     error LeafOfOther(address account, address expected);
-    error LengthMismatch(uint256 left, uint256 right);
     error NotPledges(address caller);
+    error NotParticipants(address caller);
+    /// @notice Thrown when what was set aside for `account` is asked for while it is blocked.
+    error AccountBlocked(address account);
 
     /* AGREEMENTS */
 
@@ -224,9 +249,7 @@ interface IRevenue {
 
     /// @notice Does the same for many holders of one line. Holders who are owed nothing are passed over.
     /// @return amount What was paid in all.
-    function claimMany(Line calldata line, Leaf[] calldata leaves, bytes[] calldata proofs)
-        external
-        returns (uint256 amount);
+    function claimMany(Line calldata line, Run[] calldata runs) external returns (uint256 amount);
 
     /// @notice Does the same for one holder and any lines, such as the periods of a year, with one payment to each payee.
     /// Lines that owe nothing are passed over.
@@ -247,6 +270,9 @@ interface IRevenue {
 
     /// @notice From now on claims of `holder` look for liens. For `Pledges`, when it takes the first one on a leg in.
     function notePledge(address holder) external;
+
+    /// @notice From now on payments to `account` are set aside, or made again. For `Participants`, when that changes there.
+    function noteBlocked(address account, bool blocked) external;
 
     /* VIEWS */
 
@@ -301,6 +327,6 @@ interface IRevenue {
     /// @return What is kept for `account` because it could not be paid.
     function setAsideOf(address account) external view returns (uint256);
 
-    /// @notice Whether claims of `account` look for liens: it pledged income at least once, of whatever agreement.
-    function hasPledged(address account) external view returns (bool);
+    /// @return What a payment to `account` looks at.
+    function standingOf(address account) external view returns (Standing memory);
 }

@@ -97,6 +97,22 @@ contract LibraryHarness {
         return MerkleSum.verify(root, count, index, account, weight, proof);
     }
 
+    function verifyRun(
+        bytes32 root,
+        uint256 count,
+        uint256 first,
+        address[] calldata accounts,
+        uint128[] calldata weights,
+        bytes calldata proof
+    ) external pure returns (uint256 before, uint256 total) {
+        uint256[] memory row = new uint256[](2 * accounts.length + 4);
+        for (uint256 i = 0; i < accounts.length; i++) {
+            row[2 * i + 2] = uint256(MerkleSum.hashLeaf(accounts[i], weights[i]));
+            row[2 * i + 3] = weights[i];
+        }
+        return MerkleSum.verifyRun(root, count, first, row, proof);
+    }
+
     function lendableDown(int128 value, uint128 uncertainty) external pure returns (uint128) {
         return Valuation.lendableDown(value, uncertainty);
     }

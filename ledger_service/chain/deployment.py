@@ -149,11 +149,18 @@ def deploy(w3: Web3, deployer: str, officers: Officers) -> Deployment:
     at = {name: created_address(deployer, first_nonce + i) for i, name in enumerate(CONTRACTS)}
     arguments: Mapping[str, Sequence[str]] = {
         "Authority": (to_checksum_address(deployer),),
-        "Participants": (at["Authority"],),
+        "Participants": (at["Authority"], at["Revenue"]),
         "MonitoringOracle": (at["Authority"], at["MonitoringPanel"]),
         "MonitoringPanel": (at["Authority"], at["MonitoringOracle"], at["Participants"]),
         "CnyVoucher": (at["Authority"], at["Participants"], at["Revenue"], at["Pledges"]),
-        "Revenue": (at["Authority"], at["CnyVoucher"], at["MonitoringOracle"], at["Pledges"], at["Funds"]),
+        "Revenue": (
+            at["Authority"],
+            at["Participants"],
+            at["CnyVoucher"],
+            at["MonitoringOracle"],
+            at["Pledges"],
+            at["Funds"],
+        ),
         "PledgeTerms": (at["Revenue"], at["DataAssets"]),
         "Pledges": (at["Authority"], at["Revenue"], at["CnyVoucher"], at["PledgeTerms"], at["Workouts"]),
         "Workouts": (at["Pledges"], at["DataAssets"]),

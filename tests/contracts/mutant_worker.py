@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, TextIO
 
 import pytest
@@ -20,7 +20,7 @@ RECENT = 12
 
 
 class MutantWorker:
-    """Answers each `{"code": {name: {"bytecode", "runtime"}}, "limit": seconds}` with `{"failed": test or null}`."""
+    """Answers each `{"code", "limit", "order"}` with `{"failed": test or null}`."""
 
     def __init__(self, asked: int, answer: int) -> None:
         """Reads from the one pipe and writes into the other."""
@@ -39,7 +39,7 @@ class MutantWorker:
             if child == 0:
                 os.close(listen)
                 self._become(asked["code"])
-                self._failed_first(items)
+                self._failed_first(items, asked["order"])
                 return
             os.close(self._tell)
             failed = self._wait(child, listen, asked["limit"])
@@ -95,8 +95,8 @@ class MutantWorker:
 
         deployment.load_artefact = load_changed  # type: ignore[assignment]
 
-    def _failed_first(self, items: list[pytest.Item]) -> None:
-        """Test modules stay together, because each has a county of its own."""
+    def _failed_first(self, items: list[pytest.Item], order: Sequence[str]) -> None:
+        """Then those with the first word of `order` in their names. Modules stay together: each has its own county."""
         place = {test: number for number, test in enumerate(self._failed)}
         modules: dict[str, int] = {}
         for test, number in place.items():
@@ -106,6 +106,7 @@ class MutantWorker:
             key=lambda item: (
                 modules.get(item.nodeid.partition("::")[0], last) if item.nodeid in place else last,
                 place.get(item.nodeid, last),
+                next((number for number, word in enumerate(order) if word in item.nodeid.lower()), len(order)),
             )
         )
 

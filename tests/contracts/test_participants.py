@@ -87,6 +87,21 @@ def test_operator_blocks_and_frees_a_participant(participants, operator, coopera
     assert participants.isAdmitted(cooperative)
 
 
+def test_revenue_knows_of_a_block_in_the_same_transaction(participants, revenue, operator, cooperative, household):
+    participants.setBlocked(household, True, COURT_ORDER, {"from": operator})
+    assert revenue.standingOf(household)["isBlocked"]
+    assert not revenue.standingOf(cooperative)["isBlocked"]
+
+    participants.setBlocked(household, False, COURT_ORDER, {"from": operator})
+    assert not revenue.standingOf(household)["isBlocked"]
+
+
+def test_nobody_but_participants_tells_revenue_of_a_block(revenue, operator, cooperative):
+    with refused("NotParticipants", caller=operator):
+        revenue.noteBlocked(cooperative, True, {"from": operator})
+    assert not revenue.standingOf(cooperative)["isBlocked"]
+
+
 def test_an_account_can_be_blocked_before_it_is_admitted(participants, operator, household):
     participants.setBlocked(household, True, COURT_ORDER, {"from": operator})
     assert participants.isBlocked(household)

@@ -365,16 +365,16 @@ def test_diverting_fails_for_everybody_but_revenue(pledges, cooperative, bank):
 def test_nobody_but_pledges_says_who_pledged(revenue, cooperative, bank):
     with refused("NotPledges", caller=bank):
         revenue.notePledge(cooperative, {"from": bank})
-    assert not revenue.hasPledged(cooperative)
+    assert not revenue.standingOf(cooperative)["hasPledged"]
 
 
 def test_whoever_pledged_once_is_asked_for_liens_ever_after(county, pledges, revenue, cooperative, bank):
     pledge = county.commit(county.terms())
-    assert revenue.hasPledged(cooperative)
-    assert not revenue.hasPledged(bank)
+    assert revenue.standingOf(cooperative)["hasPledged"]
+    assert not revenue.standingOf(bank)["hasPledged"]
     pledges.cancel(pledge, {"from": cooperative})
     assert len(pledges.liensOf(cooperative, ONE_PRODUCT, SUPPLIERS_LEG)) == 0
-    assert revenue.hasPledged(cooperative)
+    assert revenue.standingOf(cooperative)["hasPledged"]
 
 
 def test_what_was_claimed_before_the_first_pledge_changes_nothing_for_it(
@@ -633,7 +633,7 @@ def test_a_claim_for_many_diverts_for_those_who_pledged(
 ):
     clock.after(YEAR)
     county.receive(ONE_PRODUCT, DECEMBER, income_for(60_000))
-    revenue.claimMany(SUPPLIERS, suppliers.leaves(), suppliers.proofs(), {"from": relayer})
+    revenue.claimMany(SUPPLIERS, suppliers.all(), {"from": relayer})
     assert voucher.balanceOf(bank) == 36_000
     assert voucher.balanceOf(household) == 40_000
 

@@ -270,7 +270,7 @@ def test_opening_a_register_fails_for_an_unknown_agreement(county, open_register
 def test_opening_a_register_fails_for_a_leg_that_does_not_exist(county, open_register, holders):
     round_ = county.weigh(holders, DECEMBER)
     for leg in (3, 255):
-        with refused("LegMalformed", agreement=ONE_PRODUCT, leg=leg):
+        with refused("WrongLegKind", given=NONE, expected=REGISTER):
             open_register(ONE_PRODUCT, leg, round_)
 
 

@@ -25,6 +25,7 @@ from world import (
     Holders,
     Leg,
     Line,
+    Run,
     digest,
     person,
     text32,
@@ -230,7 +231,7 @@ def test_an_inner_node_presented_as_a_leaf_is_refused(received, present, supplie
 def test_a_sum_above_128_bits_is_refused(received, present, suppliers):
     proof = suppliers.proof(0)
     overflowing = proof[:32] + b"\xff" * 16 + proof[STEP:]
-    with refused("SumOverflow", sum=2**128 - 1 + 5_000):
+    with refused("SumOverflow", sum=2**128 - 1 + suppliers.total - suppliers.leaf(1).weight):
         present(suppliers.leaf(0), overflowing)
 
 
@@ -372,7 +373,7 @@ def test_when_all_is_claimed_from_a_closed_period_not_a_fen_is_left(
     county.claim(SUPPLIERS, suppliers, 0)
     county.close(ONE_PRODUCT, DECEMBER)
     for line, holders in ((SUPPLIERS, suppliers), (PROCESSORS, processors)):
-        revenue.claimMany(line, holders.leaves(), holders.proofs(), {"from": relayer})
+        revenue.claimMany(line, holders.all(), {"from": relayer})
         paid = [revenue.paidOf(line, index) for index in range(holders.count)]
         assert paid == [entitled(holders, i, 123_456_789, leg=line.leg, closed=True) for i in range(holders.count)]
         assert sum(paid) == revenue.lineIncome(line)
@@ -384,14 +385,14 @@ def test_when_all_is_claimed_from_a_closed_period_not_a_fen_is_left(
 
 def test_the_odd_fen_of_open_periods_are_paid_when_they_close(opened, county, revenue, voucher, suppliers, relayer):
     county.receive(ONE_PRODUCT, DECEMBER, 5)
-    revenue.claimMany(SUPPLIERS, suppliers.leaves(), suppliers.proofs(), {"from": relayer})
+    revenue.claimMany(SUPPLIERS, suppliers.all(), {"from": relayer})
     open_figures = [entitled(suppliers, i, 5, closed=False) for i in range(suppliers.count)]
     closed_figures = [entitled(suppliers, i, 5, closed=True) for i in range(suppliers.count)]
     assert (open_figures, closed_figures) == ([1, 0, 0, 0, 0], [1, 0, 0, 0, 1])
     assert [voucher.balanceOf(account) for account in suppliers.accounts] == open_figures
 
     county.close(ONE_PRODUCT, DECEMBER)
-    revenue.claimMany(SUPPLIERS, suppliers.leaves(), suppliers.proofs(), {"from": relayer})
+    revenue.claimMany(SUPPLIERS, suppliers.all(), {"from": relayer})
     assert [voucher.balanceOf(account) for account in suppliers.accounts] == closed_figures
 
 
@@ -418,7 +419,7 @@ def test_random_registers_and_receipts_are_paid_as_the_specification_says(county
             assert voucher.balanceOf(holders.accounts[index]) == owed
 
     county.close(ONE_PRODUCT, DECEMBER)
-    revenue.claimMany(SUPPLIERS, holders.leaves(), holders.proofs(), {"from": relayer})
+    revenue.claimMany(SUPPLIERS, holders.all(), {"from": relayer})
     paid = [voucher.balanceOf(account) for account in holders.accounts]
     assert paid == [entitled(holders, index, received, closed=True) for index in range(holders.count)]
     assert sum(paid) == model.leg_income(received, LEGS, SUPPLIERS_LEG, closed=True)
@@ -433,7 +434,7 @@ def test_the_largest_income_is_shared_to_the_fen(county, revenue, voucher, house
     county.receive(ONE_PRODUCT, DECEMBER, U64)
     county.close(ONE_PRODUCT, DECEMBER)
     for line in (SUPPLIERS, PROCESSORS):
-        revenue.claimMany(line, holders.leaves(), holders.proofs(), {"from": relayer})
+        revenue.claimMany(line, holders.all(), {"from": relayer})
     revenue.collect(CITY, {"from": relayer})
     assert voucher.balanceOf(revenue) == 0
 
@@ -441,9 +442,52 @@ def test_the_largest_income_is_shared_to_the_fen(county, revenue, voucher, house
 # MANY AT ONCE
 
 
-def test_claiming_for_many_without_as_many_proofs_fails(received, revenue, suppliers, relayer):
-    with refused("LengthMismatch", left=5, right=4):
-        revenue.claimMany(SUPPLIERS, suppliers.leaves(), suppliers.proofs()[:4], {"from": relayer})
+def test_claiming_fails_for_a_run_of_nobody(received, revenue, suppliers, relayer):
+    with refused("RunOutsideRegister", first=1, length=0, count=5):
+        revenue.claimMany(SUPPLIERS, [Run(1, [], suppliers.proof(1))], {"from": relayer})
+
+
+def test_claiming_fails_for_a_run_that_reaches_beyond_the_register(received, revenue, suppliers, relayer):
+    first, holders, proof = suppliers.run(3, 2)
+    for beyond in (first + 1, 2**64 - 1):
+        with refused("RunOutsideRegister", first=beyond, length=2, count=5):
+            revenue.claimMany(SUPPLIERS, [Run(beyond, holders, proof)], {"from": relayer})
+
+
+@pytest.mark.parametrize("change", [-STEP, -1, 1, STEP])
+def test_claiming_fails_for_a_run_with_a_proof_of_another_length(received, revenue, suppliers, relayer, change):
+    first, holders, proof = suppliers.run(1, 2)
+    wrong = proof[:change] if change < 0 else proof + bytes(change)
+    with refused("ProofLength", given=len(proof) + change, expected=len(proof)):
+        revenue.claimMany(SUPPLIERS, [Run(first, holders, wrong)], {"from": relayer})
+
+
+@pytest.mark.parametrize(("first", "length"), [(first, length) for first in range(5) for length in range(1, 6 - first)])
+def test_a_run_pays_each_what_a_claim_of_its_own_would(received, revenue, voucher, suppliers, relayer, first, length):
+    claims = revenue.claimMany(SUPPLIERS, [suppliers.run(first, length)], {"from": relayer})
+
+    run = range(first, first + length)
+    owed = [entitled(suppliers, i, 123_456_789, closed=False) if i in run else 0 for i in range(suppliers.count)]
+    assert [voucher.balanceOf(account) for account in suppliers.accounts] == owed
+    assert claims.return_value == sum(owed)
+
+
+@pytest.mark.parametrize("how", ["exchanged", "of somebody else", "heavier"])
+def test_claiming_fails_for_a_run_of_others_than_the_registers(
+    received, revenue, voucher, suppliers, auditor, relayer, how
+):
+    first, holders, proof = suppliers.run(1, 3)
+    changed = {
+        "exchanged": holders[::-1],
+        "of somebody else": [holders[0]._replace(account=str(auditor)), *holders[1:]],
+        "heavier": [holders[0], holders[1]._replace(weight=holders[1].weight + 1), holders[2]],
+    }[how]
+    leaves = [model.Leaf(bytes.fromhex(holder.account[2:]), holder.weight) for holder in changed]
+    with pytest.raises(model.ProofRefused) as refusal:
+        model.verify_run(suppliers.root, suppliers.count, first, leaves, proof)
+    with refused("ProofRefused", computed=refusal.value.value, root=suppliers.root):
+        revenue.claimMany(SUPPLIERS, [Run(first, changed, proof)], {"from": relayer})
+    assert voucher.balanceOf(auditor) == 0
 
 
 def test_claiming_for_many_passes_over_those_who_are_owed_nothing(
@@ -451,7 +495,7 @@ def test_claiming_for_many_passes_over_those_who_are_owed_nothing(
 ):
     county.claim(SUPPLIERS, suppliers, 0)
     already = voucher.balanceOf(cooperative)
-    claims = revenue.claimMany(SUPPLIERS, suppliers.leaves(), suppliers.proofs(), {"from": relayer})
+    claims = revenue.claimMany(SUPPLIERS, suppliers.all(), {"from": relayer})
 
     assert [event["index"] for event in claims.events["Claimed"]] == [1, 3, 4]
     assert claims.return_value == sum(entitled(suppliers, i, 123_456_789, closed=False) for i in (1, 3, 4))
@@ -459,8 +503,7 @@ def test_claiming_for_many_passes_over_those_who_are_owed_nothing(
 
 
 def test_claiming_for_one_holder_twice_at_once_pays_once(received, revenue, voucher, suppliers, cooperative, relayer):
-    leaves, proofs = [suppliers.leaf(0)] * 2, [suppliers.proof(0)] * 2
-    revenue.claimMany(SUPPLIERS, leaves, proofs, {"from": relayer})
+    revenue.claimMany(SUPPLIERS, [suppliers.run(0, 1), suppliers.run(0, 2), suppliers.run(0, 1)], {"from": relayer})
     assert voucher.balanceOf(cooperative) == entitled(suppliers, 0, 123_456_789, closed=False)
 
 
@@ -468,14 +511,13 @@ def test_one_wrong_proof_refuses_all(received, revenue, voucher, suppliers, coop
     wrong = suppliers.proof(0)
     computed = leads_to(suppliers, suppliers.leaf(1), wrong)
     with refused("ProofRefused", computed=computed, root=suppliers.root):
-        revenue.claimMany(
-            SUPPLIERS, [suppliers.leaf(0), suppliers.leaf(1)], [suppliers.proof(0), wrong], {"from": relayer}
-        )
+        runs = [suppliers.run(0, 1), suppliers.run(1, 1)._replace(proof=wrong)]
+        revenue.claimMany(SUPPLIERS, runs, {"from": relayer})
     assert voucher.balanceOf(cooperative) == 0
 
 
 def test_claiming_for_nobody_pays_nobody(received, revenue, relayer):
-    assert revenue.claimMany(SUPPLIERS, [], [], {"from": relayer}).return_value == 0
+    assert revenue.claimMany(SUPPLIERS, [], {"from": relayer}).return_value == 0
 
 
 # MANY PERIODS OF ONE HOLDER
@@ -583,7 +625,7 @@ def test_a_leaf_that_names_a_contract_of_the_protocol_is_set_aside(county, reven
     holders = Holders([(contract.address, 1), (household, 1)])
     revenue.openRegister(ONE_PRODUCT, SUPPLIERS_LEG, county.weigh(holders, DECEMBER), {"from": relayer})
     county.receive(ONE_PRODUCT, DECEMBER, 1_000)
-    claims = revenue.claimMany(SUPPLIERS, holders.leaves(), holders.proofs(), {"from": relayer})
+    claims = revenue.claimMany(SUPPLIERS, holders.all(), {"from": relayer})
 
     announced(claims, "SetAside", account=contract, amount=200, balance=200)
     assert voucher.balanceOf(household) == 200
@@ -599,7 +641,7 @@ def test_a_blocked_holder_is_set_aside_and_blocks_nobody(
     received, revenue, voucher, suppliers, block, household, cooperative, relayer
 ):
     block(household)
-    claims = revenue.claimMany(SUPPLIERS, suppliers.leaves(), suppliers.proofs(), {"from": relayer})
+    claims = revenue.claimMany(SUPPLIERS, suppliers.all(), {"from": relayer})
 
     owed = entitled(suppliers, 1, 123_456_789, closed=False)
     assert voucher.balanceOf(household) == 0

@@ -216,7 +216,7 @@ def test_the_committee_cannot_hand_a_contract_to_another_authority_after_its_del
 
 def test_no_contract_is_governed_by_an_account_without_code(deployed, auditor, Participants):
     with refused("AccessManagedInvalidAuthority", authority=auditor):
-        Participants.deploy(auditor, {"from": auditor})
+        Participants.deploy(auditor, deployed.revenue, {"from": auditor})
 
 
 # DELAY

@@ -196,7 +196,7 @@ def check_refused_claim(bench, vector):
     if reason == "root":
         expected = refused("ProofRefused", computed=vector["value"], root=vector["root"])
     elif reason == "sum":
-        expected = refused("SumOverflow", sum=weight + int(vector["value"]))
+        expected = refused("SumOverflow", sum=weight + sum(sums_in(vector["proof"])))
     elif reason == "index" or count == 0:
         expected = refused("IndexOutsideRegister", index=index, count=count)
     else:
@@ -205,6 +205,53 @@ def check_refused_claim(bench, vector):
         expected = refused("ProofLength", given=given, expected=needed)
     with expected:
         verify(bench, vector)
+
+
+def sums_in(proof):
+    """The sums of the steps of a proof."""
+    steps = unhex(proof)
+    return [int.from_bytes(steps[at + 32 : at + STEP], "big") for at in range(0, len(steps), STEP)]
+
+
+def verify_run(bench, vector):
+    first, count = numbers(vector, "first", "count")
+    accounts = [to_checksum_address(account) for account in vector["accounts"]]
+    weights, proof = integers(vector["weights"]), unhex(vector["proof"])
+    return bench.libraries.verifyRun(vector["root"], count, first, accounts, weights, proof)
+
+
+def check_run(bench, vector):
+    register = vectors("register", "registers")[int(vector["register"])]
+    first, length = numbers(vector, "first", "length")
+    shown = {key: register[key][first : first + length] for key in ("accounts", "weights")}
+    before, total = verify_run(bench, {**register, **vector, **shown})
+    assert (before, total) == (int(vector["before"]), int(register["total"]))
+
+
+def check_refused_run(bench, vector):
+    first, count = numbers(vector, "first", "count")
+    length, weights = len(vector["accounts"]), integers(vector["weights"])
+    reason = vector["reason"]
+    if reason == "root":
+        expected = refused("ProofRefused", computed=vector["value"], root=vector["root"])
+    elif reason == "sum":
+        expected = refused("SumOverflow", sum=sum(weights) + sum(sums_in(vector["proof"])))
+    elif reason == "length":
+        needed = STEP * steps_beside(first, length, count)
+        expected = refused("ProofLength", given=len(unhex(vector["proof"])), expected=needed)
+    else:
+        expected = refused("RunOutsideRegister", first=first, length=length, count=count)
+    with expected:
+        verify_run(bench, vector)
+
+
+def steps_beside(first, length, count):
+    """How many nodes stand beside `length` leaves from `first` on, on their way to the root."""
+    found, last = 0, first + length - 1
+    while count > 1:
+        found += (first % 2 == 1) + (last % 2 == 0 and last + 1 < count)
+        first, last, count = first // 2, last // 2, (count + 1) // 2
+    return found
 
 
 def steps(index, count):
@@ -499,7 +546,12 @@ CHECKS: dict[str, tuple[str, Callable[[Bench, Any], None]]] = {
         "refused": check_refused_slice,
         "refused_legs": check_refused_legs,
     },
-    "register": {"registers": check_register, "refused": check_refused_claim},
+    "register": {
+        "registers": check_register,
+        "runs": check_run,
+        "refused": check_refused_claim,
+        "refused_runs": check_refused_run,
+    },
     "hashes": {"keccak256": check_keccak, "leaves": check_leaf, "nodes": check_node, "refused": check_refused_node},
     "liens": {
         "diversions": check_diversion,
@@ -584,6 +636,11 @@ def another_byte(value):
         ("register", "registers", 7, "weights"),
         ("register", "registers", 7, "accounts"),
         ("register", "registers", 7, "proofs"),
+        ("register", "runs", 150, "before"),
+        ("register", "runs", 150, "proof"),
+        ("register", "runs", 150, "first"),
+        ("register", "refused_runs", 4, "value"),
+        ("register", "refused_runs", 4, "weights"),
         ("register", "refused", 17, "value"),
         ("register", "refused", 17, "proof"),
         ("hashes", "keccak256", 2, "data"),

@@ -169,6 +169,21 @@ class Leaf(NamedTuple):
     weight: int
 
 
+class Holder(NamedTuple):
+    """A holder beside others; see `IRevenue.Holder`."""
+
+    account: str
+    weight: int
+
+
+class Run(NamedTuple):
+    """Holders beside each other in a register; see `IRevenue.Run`."""
+
+    first: int
+    holders: list[Holder]
+    proof: bytes
+
+
 class Project(NamedTuple):
     """The terms of a project; see `ICarbonCredits.Project`."""
 
@@ -288,6 +303,16 @@ class Holders:
 
     def proof(self, index: int) -> bytes:
         return self.register.proof(index)
+
+    def run(self, first: int, length: int) -> Run:
+        """Holders beside each other, with one proof for all of them."""
+        leaves = self.register.leaves[first : first + length]
+        holders = [Holder(self.accounts[first + place], leaf.weight) for place, leaf in enumerate(leaves)]
+        return Run(first, holders, self.register.run_proof(first, length))
+
+    def all(self) -> list[Run]:
+        """All holders, for one claim."""
+        return [self.run(0, self.count)]
 
     def leaves(self) -> list[Leaf]:
         return [self.leaf(index) for index in range(self.count)]

@@ -237,6 +237,18 @@ def test_leaf_just_behind_the_last_is_refused(village: Register) -> None:
     assert village.leaf(2) == (WIDOW, 40)
 
 
+@pytest.mark.parametrize(("first", "length"), [(0, 0), (3, 0), (0, 4), (1, 3), (3, 1), (2**64 - 1, 1), (1, 2**64 - 1)])
+def test_run_that_is_not_all_in_the_register_is_refused(village: Register, first: int, length: int) -> None:
+    with pytest.raises(pyo3_core.NoSuchLeaf) as refused:
+        village.run_proof(first, length)
+    assert refused.value.count == 3
+
+
+def test_proof_of_all_is_empty_and_that_of_one_is_its_own(village: Register) -> None:
+    assert village.run_proof(0, 3) == b""
+    assert [village.run_proof(index, 1) for index in range(3)] == [village.proof(index) for index in range(3)]
+
+
 def test_register_cannot_be_changed(village: Register) -> None:
     with pytest.raises(AttributeError):
         village.total = 1  # type: ignore[misc]

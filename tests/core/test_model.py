@@ -142,6 +142,15 @@ def test_proof_of_a_leaf_that_is_not_there_is_refused(village: model.Register, i
     assert (refused.value.index, refused.value.count) == (index, 3)
 
 
+@pytest.mark.parametrize(("first", "length", "named"), [(3, 1, 3), (-1, 2, -1), (0, 0, -1), (2, 2, 3), (0, 4, 3)])
+def test_proof_of_a_run_that_is_not_all_there_is_refused(
+    village: model.Register, first: int, length: int, named: int
+) -> None:
+    with pytest.raises(model.NoSuchLeaf) as refused:
+        village.run_proof(first, length)
+    assert (refused.value.index, refused.value.count) == (named, 3)
+
+
 def test_total_of_zero_is_refused_even_with_a_proof() -> None:
     leaf = model.Leaf(HOUSEHOLD, 0)
     with pytest.raises(model.TotalIsZero):

@@ -76,6 +76,8 @@ class Model:
     def verify(root: bytes, count: int, index: int, account: bytes, weight: int, proof: bytes) -> tuple[int, int]:
         return model.verify(root, count, index, model.Leaf(account, weight), proof)
 
+    verify_run = staticmethod(model.verify_run)
+
 
 class Core:
     """The compiled core."""
@@ -188,6 +190,19 @@ def claim(rules: Any, case: Case) -> Case:
     return dict(zip(("before", "total"), rules.verify(*presented), strict=True))
 
 
+def run(rules: Any, case: Case) -> Case:
+    built = rules.register(tuple(case["accounts"]), tuple(case["weights"]))
+    first, length = case["first"], case["length"]
+    return {"proof": built.run_proof(first, length), "before": built.before(first)}
+
+
+def run_presented(rules: Any, case: Case) -> Case:
+    leaves = [model.Leaf(*leaf) for leaf in zip(case["accounts"], case["weights"], strict=True)]
+    leaves = leaves[case["first"] :][: case["length"]] if "length" in case else leaves
+    before, total = rules.verify_run(case["root"], case["count"], case["first"], leaves, case["proof"])
+    return {"before": before, "total": total}
+
+
 def text_hash(_: Any, case: Case) -> Case:
     return {"hash": model.keccak256(case["data"])}
 
@@ -298,6 +313,12 @@ def proofs(cases: Iterable[Case]) -> Iterator[Case]:
             yield case | each | {"account": case["accounts"][index], "weight": case["weights"][index]}
 
 
+def runs(cases: Iterable[Case]) -> Iterator[Case]:
+    """Each run of neighbours, with the register that it stands in."""
+    registers = cases_of("register.json", "registers")
+    return (registers[int(case["register"])] | case for case in cases)
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of vectors and who answers it."""
@@ -346,6 +367,9 @@ KINDS = [
     Kind("register.json", "registers", register, REGISTER, columns=True),
     Kind("register.json", "registers", proof, ("index", "before", "proof"), each=proofs, columns=True),
     Kind("register.json", "registers", claim, CLAIM, each=proofs),
+    Kind("register.json", "runs", run, ("before", "proof"), each=runs, columns=True),
+    Kind("register.json", "runs", run_presented, ("before", "proof", "total"), by=(Model,), each=runs),
+    Kind("register.json", "refused_runs", run_presented, REFUSAL, by=(Model,)),
     Kind("hashes.json", "keccak256", text_hash, ("data", "hash"), by=(Model,)),
     Kind("hashes.json", "leaves", leaf_hash, ("account", "weight", "hash"), by=(Model,)),
     Kind("hashes.json", "nodes", node_hash, NODE, by=(Model,)),

@@ -403,17 +403,30 @@ contract Handler is World {
         }
     }
 
+    function _run(Tree.Register memory register, uint256 first, uint256 end)
+        private
+        pure
+        returns (IRevenue.Run memory run)
+    {
+        run.first = uint64(first);
+        run.holders = new IRevenue.Holder[](end - first);
+        for (uint256 i = first; i < end; i++) {
+            run.holders[i - first] = IRevenue.Holder(register.accounts[i], register.weights[i]);
+        }
+        run.proof = Tree.proof(register, first, end);
+    }
+
     function claimAll(uint256 which, uint256 month) external watched {
         month = month % PERIODS;
         (IRevenue.Line memory line, bytes32 feed) = _registerLine(which, month);
         Tree.Register memory register = registerOf(feed, month);
-        IRevenue.Leaf[] memory leaves = new IRevenue.Leaf[](register.accounts.length);
-        bytes[] memory proofs = new bytes[](leaves.length);
-        for (uint256 i = 0; i < leaves.length; i++) {
-            leaves[i] = IRevenue.Leaf(uint64(i), register.accounts[i], register.weights[i]);
-            proofs[i] = Tree.proof(register, i);
-        }
-        try revenue.claimMany(line, leaves, proofs) {
+        if (register.accounts.length == 0) return;
+        // Neighbours in two runs, or in one where the second has nobody.
+        uint256 cut = 1 + month % register.accounts.length;
+        IRevenue.Run[] memory runs = new IRevenue.Run[](cut == register.accounts.length ? 1 : 2);
+        runs[0] = _run(register, 0, cut);
+        if (runs.length == 2) runs[1] = _run(register, cut, register.accounts.length);
+        try revenue.claimMany(line, runs) {
             _count("claimMany");
         } catch {}
     }

@@ -25,10 +25,12 @@ contract Observed is AssetHandler {
     /// @dev Every lien that any holder could have on any leg in any month, in one list of questions.
     function checkLiens() external view {
         for (uint256 h = 0; h < HOLDERS; h++) {
+            bool isBlocked = participants.isBlocked(holder(h));
+            assertTrue(revenue.standingOf(holder(h)).isBlocked == isBlocked, "blocked in one place, not in the other");
             for (uint256 l = 0; l < 4; l++) {
                 (bytes32 agreement, uint8 leg) = _leg(l);
                 bool isPledged = pledges.liensOf(holder(h), agreement, leg).length != 0;
-                assertTrue(!isPledged || revenue.hasPledged(holder(h)), "L22: claims would pass by a lien");
+                assertTrue(!isPledged || revenue.standingOf(holder(h)).hasPledged, "L22: claims would pass by a lien");
                 for (uint256 p = 0; p < PERIODS; p++) {
                     (IPledges.Lien[] memory liens, uint256 freeBps) =
                         pledges.encumbrance(holder(h), agreement, leg, period(p));

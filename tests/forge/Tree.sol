@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 /// @title Small Merkle-sum registers
-/// @notice Written from SPEC R1 to R6 on its own, not with the contract's library, so that one checks the other.
+/// @notice Written from SPEC R1 to R6 and R8 on its own, not with the contract's library, so that one checks the other.
 library Tree {
     struct Register {
         address[] accounts;
@@ -43,12 +43,18 @@ library Tree {
     }
 
     function proof(Register memory register, uint256 index) internal pure returns (bytes memory steps) {
+        return proof(register, index, index + 1);
+    }
+
+    /// @dev Of the leaves from `first` to before `end`.
+    function proof(Register memory register, uint256 first, uint256 end) internal pure returns (bytes memory steps) {
         Node[] memory level = leaves(register);
         while (level.length > 1) {
-            uint256 sibling = index ^ 1;
-            if (sibling < level.length) steps = abi.encodePacked(steps, level[sibling].hash, level[sibling].sum);
+            if (first % 2 == 1) steps = abi.encodePacked(steps, level[first - 1].hash, level[first - 1].sum);
+            if (end % 2 == 1 && end < level.length) steps = abi.encodePacked(steps, level[end].hash, level[end].sum);
             level = parents(level);
-            index /= 2;
+            first /= 2;
+            end = (end + 1) / 2;
         }
     }
 }

@@ -86,11 +86,11 @@ abstract contract World is ForgeTest {
         vm.warp(monthStart(PERIODS) + 1 days);
         uint256 nonce = vm.getNonce(address(this));
         authority = new Authority(address(this));
-        participants = new Participants(address(authority));
         // They name each other: addresses are worked out before the first of them exists.
+        Revenue revenueAt = Revenue(vm.computeCreateAddress(address(this), nonce + 4));
+        participants = new Participants(address(authority), revenueAt);
         MonitoringPanel panelAt = MonitoringPanel(vm.computeCreateAddress(address(this), nonce + 12));
         oracle = new MonitoringOracle(address(authority), panelAt);
-        Revenue revenueAt = Revenue(vm.computeCreateAddress(address(this), nonce + 4));
         Pledges pledgesAt = Pledges(vm.computeCreateAddress(address(this), nonce + 6));
         Workouts workoutsAt = Workouts(vm.computeCreateAddress(address(this), nonce + 7));
         Funds fundsAt = Funds(vm.computeCreateAddress(address(this), nonce + 8));
@@ -98,7 +98,7 @@ abstract contract World is ForgeTest {
         RetirementCertificates certificatesAt =
             RetirementCertificates(vm.computeCreateAddress(address(this), nonce + 11));
         voucher = new CnyVoucher(address(authority), participants, address(revenueAt), address(pledgesAt));
-        revenue = new Revenue(address(authority), voucher, oracle, pledgesAt, fundsAt);
+        revenue = new Revenue(address(authority), participants, voucher, oracle, pledgesAt, fundsAt);
         PledgeTerms terms = new PledgeTerms(revenue, assetsAt);
         pledges = new Pledges(address(authority), revenue, voucher, terms, workoutsAt);
         workouts = new Workouts(pledges, assetsAt);

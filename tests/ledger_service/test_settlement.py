@@ -16,6 +16,7 @@ from ledger_service.domain.identifiers import Address
 from ledger_service.domain.units import Fen, Period
 from ledger_service.indexer import sync
 from ledger_service.settlement import (
+    Claims,
     RegisterCorrupt,
     RegisterFolder,
     RegisterMissing,
@@ -90,13 +91,29 @@ def test_claims_carry_every_leaf_once_with_a_proof_of_it(count: int, leaves_per_
     register = _register(accounts)
     line = Line(Pot("rule", 1, Period(587)), 0)
     batches = list(claims(register, line, range(count), leaves_per_claim=leaves_per_claim))
-    assert [len(batch.leaves) for batch in batches[:-1]] == [leaves_per_claim] * (len(batches) - 1)
-    carried = [pair for batch in batches for pair in zip(batch.leaves, batch.proofs, strict=True)]
-    assert [leaf[0] for leaf, _ in carried] == list(range(count))
-    for (index, account, weight), proof in carried:
-        leaf = model.Leaf(bytes.fromhex(account[2:]), weight)
-        _, total = model.verify(register.root, count, index, leaf, proof)
-        assert total == register.total
+    assert [carried(batch) for batch in batches[:-1]] == [leaves_per_claim] * (len(batches) - 1)
+    assert sum(map(carried, batches)) == count
+    end = 0
+    for run in (run for batch in batches for run in batch.runs):
+        assert run.first == end
+        end += len(run.holders)
+        leaves = [model.Leaf(bytes.fromhex(account[2:]), weight) for account, weight in run.holders]
+        before, total = model.verify_run(register.root, count, run.first, leaves, run.proof)
+        assert (before, total) == (register.before(run.first), register.total)
+
+
+def carried(batch: Claims) -> int:
+    """How many leaves a transaction has."""
+    return sum(len(run.holders) for run in batch.runs)
+
+
+@given(st.sets(st.integers(0, 11)))
+def test_leaves_beside_each_other_have_one_proof(indices: set[int]) -> None:
+    register = _register([keccak(text=str(number))[:20] for number in range(12)])
+    line = Line(Pot("rule", 1, Period(587)), 0)
+    runs = [run for batch in claims(register, line, sorted(indices)) for run in batch.runs]
+    assert [run.first + place for run in runs for place in range(len(run.holders))] == sorted(indices)
+    assert [run.first for run in runs] == [index for index in sorted(indices) if index - 1 not in indices]
 
 
 def _register(accounts: list[bytes]):
@@ -119,10 +136,11 @@ def test_statements_are_what_the_contract_would_pay(county, books) -> None:
             owed = statements(reader, county.registers, line)
             register = county.registers.load(open_register(reader, line).event.root)
         (batch,) = claims(register, line, range(len(register)))
-        for (index, account, weight), proof in zip(batch.leaves, batch.proofs, strict=True):
+        (run,) = batch.runs
+        for index, (account, weight) in enumerate(run.holders):
             pot = line.pot
             key = (pot.agreement.encode().ljust(32, b"\0"), pot.version, pot.period.value, line.leg)
-            assert revenue.entitledOf(key, (index, account, weight), proof).call() == owed[index]
+            assert revenue.entitledOf(key, (index, account, weight), register.proof(index)).call() == owed[index]
 
 
 def test_the_statements_of_a_closed_line_are_exactly_its_income(county, books) -> None:

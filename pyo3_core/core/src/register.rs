@@ -336,6 +336,27 @@ impl<'a> Tree<'a> {
         Ok(self.steps(self.position(index)?, Lanes::best()).flatten().collect())
     }
 
+    /// R8: the proof of the `length` leaves from `first` on: the nodes beside them, level by level from the leaves up, the
+    /// left one before the right one. Of one leaf it is its proof.
+    ///
+    /// The way up of the first leaf has the left ones for its siblings, that of the last leaf the right ones.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchLeaf`], also of no leaves at all.
+    pub fn run_proof(&self, first: u64, length: u64) -> Result<Vec<u8>, Error> {
+        let last = length.checked_sub(1).and_then(|more| first.checked_add(more)).unwrap_or(u64::MAX);
+        let (first, last) = (self.position(first)?, self.position(last)?);
+        let lanes = Lanes::best();
+        let (mut lefts, mut rights) = (self.steps(first, lanes), self.steps(last, lanes));
+        let mut proof = Vec::new();
+        for (of_first, of_last) in sides(self.count(), first as u64).zip(sides(self.count(), last as u64)) {
+            let left = of_first.and_then(|side| lefts.next().filter(|_| side == Side::Left));
+            let right = of_last.and_then(|side| rights.next().filter(|_| side == Side::Right));
+            proof.extend(left.into_iter().chain(right).flatten());
+        }
+        Ok(proof)
+    }
+
     /// The steps of the proof of the leaf at `position`.
     fn steps(&self, position: usize, lanes: Lanes) -> impl Iterator<Item = [u8; STEP_BYTES]> {
         let family = position >> tree::LOWEST << tree::LOWEST;
@@ -521,6 +542,14 @@ impl Register {
     /// [`Error::NoSuchLeaf`].
     pub fn proof(&self, index: u64) -> Result<Vec<u8>, Error> {
         self.tree().proof(index)
+    }
+
+    /// See [`Tree::run_proof`].
+    ///
+    /// # Errors
+    /// [`Error::NoSuchLeaf`].
+    pub fn run_proof(&self, first: u64, length: u64) -> Result<Vec<u8>, Error> {
+        self.tree().run_proof(first, length)
     }
 
     /// See [`Tree::statements`].

@@ -214,6 +214,11 @@ impl Register {
         Ok(PyBytes::new(py, &proof))
     }
 
+    fn run_proof<'py>(&self, py: Python<'py>, first: Narrow, length: Narrow) -> PyResult<Bound<'py, PyBytes>> {
+        let proof = self.ask(py, |tree| tree.run_proof(first.0, length.0))?;
+        Ok(PyBytes::new(py, &proof))
+    }
+
     fn proofs<'py>(
         &self,
         py: Python<'py>,

@@ -402,6 +402,15 @@ class Register:
         Raises ``NoSuchLeaf``, ``AmountIsNegative``, ``AmountTooLarge``.
         """
 
+    def run_proof(self, first: int, length: int) -> bytes:
+        """R8: the proof of ``length`` leaves from ``first`` on: the nodes beside them, level by level from the leaves,
+        48 bytes each, the left one before the right one.
+
+        Of one leaf it is its proof; of all leaves it is empty. About as long for any number of leaves.
+
+        Raises ``NoSuchLeaf``, also for no leaves, ``AmountIsNegative``, ``AmountTooLarge``.
+        """
+
     def proofs(self, indices: NDArray[np.uint64] | _Arrow) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
         """The proofs of many leaves, one after the other, and where each begins; the end of the last is there as well.
 
