@@ -3,6 +3,7 @@
     python -m scripts.mutate_contracts                    every mutant of every rule; more than an hour on two cores
     python -m scripts.mutate_contracts --rule Shares      of one file's rules
     python -m scripts.mutate_contracts --every 3          every third of them
+    python -m scripts.mutate_contracts --only 'x += y;'   those of such lines, to see that a new test notices them
     python -m scripts.mutate_contracts --list             what would be changed
 
 No file is changed: mutants are compiled from memory and put in place of what Brownie loaded, in the processes of
@@ -342,11 +343,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rule", action="append", choices=sorted(RULES), help="only these files' rules")
     parser.add_argument("--list", action="store_true", help="print the mutants and stop")
+    parser.add_argument("--only", help="only mutants with this text in their names, such as a line's")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--every", type=int, default=1, help="try every N-th mutant only")
     arguments = parser.parse_args()
     rules = arguments.rule or list(RULES)
-    chosen = {rule: mutants_of(rule)[:: arguments.every] for rule in rules}
+    chosen = {
+        rule: [mutant for mutant in mutants_of(rule) if not arguments.only or arguments.only in mutant.name]
+        for rule in rules
+    }
+    chosen = {rule: mutants[:: arguments.every] for rule, mutants in chosen.items() if mutants}
     total = sum(map(len, chosen.values()))
     if arguments.list:
         for mutant in (mutant for mutants in chosen.values() for mutant in mutants):

@@ -442,6 +442,19 @@ def test_a_junior_gets_nothing_while_a_senior_is_in_arrears(
     assert (pledges.stateOf(senior), pledges.stateOf(junior)) == (State.REPAID, State.ACTIVE)
 
 
+def test_a_lien_in_arrears_takes_nothing_of_months_that_it_is_not_on(
+    opened, county, clock, voucher, suppliers, bank, second_bank
+):
+    due = [Instalment(clock.now() + 1, 100_000)]
+    terms = county.terms(annualRateBps=0, schedule=due)
+    county.lend(terms._replace(bps=1_000, fromPeriod=JANUARY))
+    county.lend(terms._replace(bps=5_000, lender=str(second_bank), nonce=terms.nonce + 1_000), second_bank)
+    clock.after(1)
+    county.receive(ONE_PRODUCT, DECEMBER, income_for(150_000))
+    county.claim(opened, suppliers, 0)
+    assert (voucher.balanceOf(bank), voucher.balanceOf(second_bank)) == (0, 75_000)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_random_claims_and_repayments_over_several_liens_are_kept_as_the_specification_says(
     opened, county, clock, revenue, pledges, workouts, voucher, suppliers, bank, cooperative, relayer, seed
@@ -543,6 +556,27 @@ def test_periods_are_released_from_either_end(county, pledges, workouts, coopera
     workouts.releasePart(pledge, 6_000, FEBRUARY, FEBRUARY + 2, {"from": bank})
     free = [pledges.encumbrance(cooperative, ONE_PRODUCT, SUPPLIERS_LEG, FEBRUARY + i)[1] for i in range(-1, 4)]
     assert free == [10_000, 4_000, 4_000, 4_000, 10_000]
+
+
+@pytest.mark.parametrize("months", [(JANUARY, FEBRUARY + 3), (DECEMBER, FEBRUARY + 2)], ids=["first", "last"])
+def test_a_month_at_one_end_alone_is_released(county, pledges, workouts, bank, months):
+    pledge = county.bring(State.ACTIVE, county.terms(toPeriod=FEBRUARY + 3))
+    county.repay(pledge, 90_000)
+    workouts.releasePart(pledge, 6_000, *months, {"from": bank})
+    assert tuple(pledges.standingOf(pledge))[2:5] == (6_000, *months)
+
+
+def test_each_month_that_is_kept_counts(county, pledges, workouts, bank):
+    """¥3,000.00 on 60 % of three months to come: two of them on 30 % are worth a third."""
+    first = FEBRUARY + 1
+    pledge = county.bring(State.ACTIVE, county.terms(fromPeriod=first, toPeriod=first + 2))
+    county.repay(pledge, 20_000)
+    debt = pledges.debtOf(pledge)["principal"] + pledges.debtOf(pledge)["interest"]
+    assert debt == 80_000
+    with refused("LtvExceeded", pledge=pledge, debt=debt, value=99_966, maximumLtvBps=8_000):
+        workouts.releasePart(pledge, 2_999, first, first + 1, {"from": bank})
+    workouts.releasePart(pledge, 3_000, first, first + 1, {"from": bank})
+    assert model.partial_value(300_000, (6_000, first, first + 2), (3_000, first, first + 1), FEBRUARY) == 100_000
 
 
 def test_months_that_are_over_secure_nothing(county, pledges, workouts, clock, bank):
