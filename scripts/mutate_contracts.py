@@ -33,7 +33,7 @@ from ledger_service.chain.tools import ROOT
 
 REPORT = ROOT / "build" / "mutants.json"
 EXPLAINED = ROOT / "tests" / "contracts" / "surviving-mutants.json"
-PATIENCE = 20
+PATIENCE = 4
 """So many times what the unchanged code takes for its tests, a mutant may take before it counts as one without end."""
 
 NOT_COMPILED = "the compiler"

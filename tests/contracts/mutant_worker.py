@@ -11,6 +11,8 @@ import signal
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, NoReturn, TextIO
 
 import pytest
@@ -35,14 +37,18 @@ class MutantWorker:
         for line in self._asked:
             asked = json.loads(line)
             listen, self._tell = os.pipe()
+            # The chain keeps states there, by the gigabyte, and leaves them behind when it is stopped.
+            home = mkdtemp()
             child = os.fork()
             if child == 0:
                 os.close(listen)
+                os.environ["HOME"] = home
                 self._become(asked["code"])
                 self._failed_first(items, asked["order"])
                 return
             os.close(self._tell)
             failed = self._wait(child, listen, asked["limit"])
+            rmtree(home, ignore_errors=True)
             if failed in self._failed:
                 self._failed.remove(failed)
             if failed is not None:
@@ -117,8 +123,11 @@ class MutantWorker:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
+        from brownie import rpc
+
+        rpc.kill()
         self._end(int(exitstatus))
 
     def _end(self, status: int) -> NoReturn:
-        # The chain ends when this process does, and Brownie's notes about its tests are not for changed code.
+        # Before the end of the session the chain ends when this process does. Brownie's notes are not for changed code.
         os._exit(status)

@@ -432,6 +432,12 @@ def test_receiving_more_than_64_bits_of_fen_fails(revenue, treasurer, amount):
         revenue.receiveIncome(TECH_ENCLAVE, DECEMBER, amount, text32("bank 1"), {"from": treasurer})
 
 
+def test_an_amount_above_256_bits_together_with_what_came_before_is_refused_by_its_name(county, revenue, treasurer):
+    county.receive(TECH_ENCLAVE, DECEMBER, 5)
+    with refused("AmountTooLarge", amount=U256, maximum=U64):
+        revenue.receiveIncome(TECH_ENCLAVE, DECEMBER, U256, text32("bank 1"), {"from": treasurer})
+
+
 def test_one_month_never_receives_more_than_64_bits_even_of_vouchers_that_were_redeemed(
     county, revenue, voucher, treasurer, relayer, laboratory, city
 ):

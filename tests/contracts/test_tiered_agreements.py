@@ -122,6 +122,13 @@ def test_the_version_in_force_is_the_first_tier_of_its_set(course, publish_tiers
 # INCOME
 
 
+def test_a_tier_that_is_full_takes_nothing_of_the_next_receipt(course, county):
+    county.receive(COURSE, DECEMBER, BOUNDS[1])
+    receipt = county.receive(COURSE, DECEMBER, 1)
+    parts = [(event["version"], event["amount"]) for event in receipt.events["IncomeReceived"]]
+    assert parts == [(2, 1)]
+
+
 @pytest.mark.parametrize(
     ("amount", "parts"),
     [
