@@ -60,22 +60,22 @@ RULES: dict[str, Rule] = {
     "Shares": Rule(
         "contracts/libraries/Shares.sol",
         ("contracts/Revenue.sol", "contracts/mocks/LibraryHarness.sol"),
-        ("vectors", "revenue_claims", "differential"),
+        ("sharing", "revenue_claims", "differential"),
     ),
     "MerkleSum": Rule(
         "contracts/libraries/MerkleSum.sol",
         ("contracts/Revenue.sol", "contracts/mocks/LibraryHarness.sol"),
-        ("vectors", "revenue_claims", "differential"),
+        ("register", "revenue_claims", "attacks_revenue"),
     ),
     "Months": Rule(
         "contracts/libraries/Months.sol",
         ("contracts/Revenue.sol", "contracts/Workouts.sol", "contracts/mocks/LibraryHarness.sol"),
-        ("vectors", "months", "differential", "workouts"),
+        ("month", "revenue_agreements", "workouts"),
     ),
     "Loans": Rule(
         "contracts/libraries/Loans.sol",
         ("contracts/Pledges.sol", "contracts/mocks/LoanHarness.sol"),
-        ("vectors", "loan", "pledge", "workouts"),
+        ("loan", "lien", "pledge", "workouts"),
     ),
     "Valuation": Rule(
         "contracts/libraries/Valuation.sol",
@@ -85,7 +85,7 @@ RULES: dict[str, Rule] = {
     "Revenue": Rule(
         "contracts/Revenue.sol",
         ("contracts/Revenue.sol",),
-        ("revenue_claims", "revenue", "loan", "agreements", "claim"),
+        ("revenue_claims", "revenue", "nested", "tiered", "funds", "pledge_loans"),
         (
             "_receive",
             "_addIncome",
@@ -118,7 +118,7 @@ RULES: dict[str, Rule] = {
     "Pledges": Rule(
         "contracts/Pledges.sol",
         ("contracts/Pledges.sol",),
-        ("pledge_loans", "pledge_terms", "pledge", "workouts", "loan"),
+        ("pledge_loans", "pledge_terms", "pledge", "workouts"),
         ("_requireFree", "_requireFreeIn", "_covers", "divert", "_smallest", "repay", "_pay", "release", "_removeLien"),
     ),
     "Workouts": Rule("contracts/Workouts.sol", ("contracts/Workouts.sol",), ("workouts", "pause", "pledge")),

@@ -102,7 +102,10 @@ class MutantWorker:
         deployment.load_artefact = load_changed  # type: ignore[assignment]
 
     def _failed_first(self, items: list[pytest.Item], order: Sequence[str]) -> None:
-        """Then those with the first word of `order` in their names. Modules stay together: each has its own county."""
+        """Then those with the first word of `order` in their names, of these the random walks, which go everywhere.
+
+        Modules stay together: each has its own county.
+        """
         place = {test: number for number, test in enumerate(self._failed)}
         modules: dict[str, int] = {}
         for test, number in place.items():
@@ -113,6 +116,7 @@ class MutantWorker:
                 modules.get(item.nodeid.partition("::")[0], last) if item.nodeid in place else last,
                 place.get(item.nodeid, last),
                 next((number for number, word in enumerate(order) if word in item.nodeid.lower()), len(order)),
+                "random" not in item.nodeid,
             )
         )
 
