@@ -40,7 +40,7 @@ interface IParticipants {
     /// @notice Admits `account` as a participant of kind `kind`. For the operator.
     function admit(address account, Kind kind, bytes32 identity) external;
 
-    /// @notice Blocks `account`, or frees it. For the operator. A blocked account keeps what it is owed; it is set aside.
+    /// @notice Blocks `account`, or frees it, and tells `Revenue`, which sets aside what it is owed. For the operator.
     function setBlocked(address account, bool blocked, bytes32 reason) external;
 
     /// @return What is known of `account`; kind `Unknown` if nothing.
