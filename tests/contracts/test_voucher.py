@@ -234,9 +234,10 @@ def test_redeeming_nothing_fails(funded, voucher, cooperative):
         voucher.requestRedemption(0, PAYEE, {"from": cooperative})
 
 
-def test_redeeming_more_than_held_fails(funded, voucher, cooperative):
-    with refused("ERC20InsufficientBalance", sender=cooperative, balance=100, needed=101):
-        voucher.requestRedemption(101, PAYEE, {"from": cooperative})
+@pytest.mark.parametrize("amount", [101, U88])
+def test_redeeming_more_than_held_fails(funded, voucher, cooperative, amount):
+    with refused("ERC20InsufficientBalance", sender=cooperative, balance=100, needed=amount):
+        voucher.requestRedemption(amount, PAYEE, {"from": cooperative})
 
 
 @pytest.mark.parametrize("amount", [U88 + 1, U256])
