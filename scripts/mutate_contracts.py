@@ -146,7 +146,7 @@ RULES: dict[str, Rule] = {
     "CnyVoucher": Rule(
         "contracts/CnyVoucher.sol",
         ("contracts/CnyVoucher.sol",),
-        ("voucher",),
+        ("voucher", "pledge_loans"),
         ("_mintAgainst", "_useReference", "_request", "confirmPayments", "returnRedemption", "_requested", "_update"),
     ),
     "Funds": Rule("contracts/Funds.sol", ("contracts/Funds.sol",), ("funds", "agreements")),

@@ -65,6 +65,12 @@ def test_minting_fails_to_a_blocked_participant(voucher, treasurer, cooperative,
         voucher.mint(cooperative, 1, text32("bank 1"), {"from": treasurer})
 
 
+def test_nobody_stops_all_minting_with_a_block_of_the_zero_account(voucher, treasurer, cooperative, block):
+    block(ZERO)
+    voucher.mint(cooperative, 100, text32("bank 1"), {"from": treasurer})
+    assert voucher.balanceOf(cooperative) == 100
+
+
 def test_minting_fails_to_nobody(voucher, treasurer):
     with refused("ERC20InvalidReceiver", receiver=ZERO):
         voucher.mint(ZERO, 1, text32("bank 1"), {"from": treasurer})
