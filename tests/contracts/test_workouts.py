@@ -689,6 +689,20 @@ def test_a_lien_gives_its_place_to_the_next_when_both_lenders_agree(county, work
     assert [bytes(lien) for lien in liens] == [second, first, third]
 
 
+def test_the_last_but_one_gives_its_place_to_the_last(county, workouts, pledges, bank, cooperative):
+    """Of three and then of two; what is no lien any more has no place to give."""
+    first, second, third = (county.commit(county.terms(bps=1_000)) for _ in range(3))
+    change = workouts.subordinate(second, third, {"from": bank})
+    announced(change, "Subordinated", pledge=second, junior=third, rank=1)
+
+    pledges.cancel(first, {"from": cooperative})
+    with refused("NotNextInRank", pledge=first, junior=third):
+        workouts.subordinate(first, third, {"from": bank})
+    workouts.subordinate(third, second, {"from": bank})
+    liens = pledges.liensOf(cooperative, ONE_PRODUCT, SUPPLIERS_LEG)
+    assert [bytes(lien) for lien in liens] == [second, third]
+
+
 # DISPUTES
 
 
