@@ -813,7 +813,9 @@ def test_everything_that_is_amiss_has_its_bit(county, workouts, pledges, clock, 
     clock.stand_at(terms.conditions.disburseBy + 1)
     assert good(workouts, junior) == NOT_DISBURSED
     assert good(workouts, waiting) == NOT_DISBURSED | NOT_PERFECTED
-    clock.stand_at(now + 60 * DAY + 1)
+    clock.stand_at(now + 60 * DAY)
+    assert good(workouts, junior) == NOT_DISBURSED
+    clock.after(1)
     assert good(workouts, junior) == NOT_DISBURSED | REGISTRATION_EXPIRED
     clock.stand_at(first_second(FEBRUARY + 25))
     assert good(workouts, junior) & PERIODS_OVER
@@ -868,6 +870,16 @@ def test_a_pause_moves_every_deadline_by_its_length(county, workouts, pledges, c
     assert tuple(pledges.datesOf(committed)) == (0, 0)
     later = county.commit(county.terms(**one))
     assert tuple(pledges.datesOf(later)) == (7 * DAY, 0)
+
+
+def test_a_pause_before_a_pledge_moves_none_of_its_deadlines(county, workouts, pledges, clock, guardian, committee):
+    pledges.pause(text32("storm"), {"from": guardian})
+    clock.after(7 * DAY)
+    pledges.resume(text32("over"), {"from": committee})
+    active = county.bring(State.ACTIVE)
+    (first, _), _ = pledges.termsOf(active)["schedule"]
+    clock.stand_at(first)
+    assert workouts.deadlinesOf(active)[1] == first + 10 * DAY
 
 
 def test_no_step_against_a_borrower_is_taken_during_a_pause(county, workouts, pledges, guardian, bank, clock):
