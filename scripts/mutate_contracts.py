@@ -325,9 +325,7 @@ def failures_of(name: str, mutants: Sequence[Mutant], jobs: int) -> Iterator[tup
     """Each mutant with the test that fails first, or None if all of its rule pass; in the order that they end in."""
     rule = RULES[name]
     source = (ROOT / rule.path).read_text("utf-8")
-    waiting: SimpleQueue[Mutant] = SimpleQueue()
-    for mutant in mutants:
-        waiting.put(mutant)
+    rest = iter(mutants)
     known: SimpleQueue[tuple[Mutant, str | None] | Exception] = SimpleQueue()
     compiler, worker = Compiler(), Worker(rule)
     began = time.monotonic()
@@ -340,12 +338,13 @@ def failures_of(name: str, mutants: Sequence[Mutant], jobs: int) -> Iterator[tup
     def work(number: int) -> None:
         ours = (compiler, worker) if number == 0 else (Compiler(), Worker(rule))
         try:
-            while not waiting.empty():
-                mutant = waiting.get()
+            for mutant in rest:  # All jobs take from it, each mutant once.
                 code = ours[0].code_of(rule, source[: mutant.start] + mutant.put + source[mutant.stop :])
                 known.put((mutant, NOT_COMPILED if code is None else ours[1].first_failure(code, limit)))
         except Exception as failure:
             known.put(failure)
+            for _ in rest:  # The other jobs end too.
+                pass
         finally:
             for each in ours:
                 each.close()

@@ -69,7 +69,10 @@ class MutantWorker:
             time.sleep(0.02)
         with os.fdopen(listen) as heard:
             failed = heard.read()
-        return (failed or "the tests did not begin") if ended[1] else None
+        if ended[1] and not failed:
+            # It is not the mutant that failed, and whoever asked is to know: this process ends.
+            raise RuntimeError(f"测试未能开始 · the tests ended with {ended[1]} before any of them failed")
+        return failed if ended[1] else None
 
     # IN THE CHILD
 
