@@ -178,13 +178,18 @@ def test_a_loan_is_disbursed_in_its_last_second_and_not_later(county, pledges, c
 
 def test_a_loan_is_not_disbursed_when_its_registration_has_lapsed(county, pledges, clock, bank):
     now = clock.now()
-    terms = county.terms(schedule=[Instalment(now + DAY, 100_000)])
-    pledge = county.commit(terms)
-    pledges.perfect(pledge, Perfection(county.new("register"), expiry=now + DAY), {"from": bank})
-    prepare(county, pledge, "disburse")
-    clock.stand_at(now + DAY + 1)
-    with refused("RegistrationExpired", pledge=pledge, expiry=now + DAY):
-        pledges.disburse(pledge, {"from": bank})
+    late, in_time = [
+        county.commit(county.terms(bps=bps, schedule=[Instalment(now + DAY, 100_000)])) for bps in (6_000, 1_000)
+    ]
+    for pledge in (late, in_time):
+        pledges.perfect(pledge, Perfection(county.new("register"), expiry=now + DAY), {"from": bank})
+    prepare(county, in_time, "disburse")
+    clock.stand_at(now + DAY)
+    pledges.disburse(in_time, {"from": bank})
+    prepare(county, late, "disburse")
+    clock.after(1)
+    with refused("RegistrationExpired", pledge=late, expiry=now + DAY):
+        pledges.disburse(late, {"from": bank})
 
 
 def test_income_that_does_not_exist_is_not_pledged(county, city):
