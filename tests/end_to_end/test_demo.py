@@ -8,14 +8,8 @@ import signal
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
-
-from tests.end_to_end.conftest import ROOT, Run, anvils_of, eventually
-
-INVENTORY = ROOT.parent / "shared" / "data" / "fia-ri"
-needs_inventory = pytest.mark.skipif(
-    not INVENTORY.is_dir(), reason=f"the real inventory is not beside the checkout: {INVENTORY.name}"
-)
+from tests.end_to_end.conftest import Run, anvils_of, eventually
+from tests.inventory import INVENTORY, needs_inventory
 
 
 def _statement(folder: Path) -> list[dict[str, str]]:

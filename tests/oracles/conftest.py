@@ -1,6 +1,5 @@
 """People and things: accounts, a forest small enough to compute by hand, and the real inventory where it is at hand."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,9 +12,8 @@ from ledger_service.chain.deployment import Deployment, Officers, deploy
 from ledger_service.chain.embedded import embedded_chain
 from ledger_service.domain.identifiers import bytes32_of
 from oracles.evidence import RawFile
+from tests.inventory import ABSENT, INVENTORY
 from tests.oracles.reporters import FEED, KEYS, NAMES, NOW, WINDOW
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 TREES = """plot_id,stratum,plot_area_m2,species,dbh_cm,height_m,wood_density
 P1,pine,400,Pinus,20.0,15.0,0.45
@@ -30,11 +28,10 @@ STRATA = "stratum,area_ha\npine,30\noak,10\n"
 
 @pytest.fixture
 def fia_ri() -> Path:
-    """The Rhode Island inventory, which lies beside the checkout or where GONGSHENG_FIA_RI says."""
-    folder = Path(os.environ.get("GONGSHENG_FIA_RI", REPOSITORY.parent / "shared" / "data" / "fia-ri"))
-    if not folder.is_dir():
-        pytest.skip("the Rhode Island inventory is not at ../shared/data/fia-ri; set GONGSHENG_FIA_RI to its folder")
-    return folder
+    """The Rhode Island inventory."""
+    if not INVENTORY.is_dir():
+        pytest.skip(ABSENT)
+    return INVENTORY
 
 
 @pytest.fixture

@@ -256,7 +256,7 @@ def test_four_plots_by_hand(fia_folder: Callable[..., Path]) -> None:
 
 
 def test_rhode_island_2018_is_the_published_figure(fia_ri: Path) -> None:
-    """The evaluation of 2018, live trees of 1 inch and more on forest land, as the inventory folder's README has it.
+    """The evaluation of 2018, live trees of 1 inch and more on forest land (ratio of means).
 
     426.7 trees per acre with a sampling error of 6.63 %, 122.1 square feet of basal area per acre with 3.06 %.
     """
@@ -290,10 +290,10 @@ def test_rhode_island_2018_agrees_with_rfia_in_every_printed_digit(fia_ri: Path)
     ("first_year", "pairs", "short_tons_per_acre", "half_width_percent"),
     [(2009, 165, 1.52, 41), (2013, 106, 0.82, 104)],
 )
-def test_the_rough_figures_of_the_inventory_folder_are_met(
+def test_a_plain_mean_of_the_differences_of_pairs_is_as_computed_apart(
     fia_ri: Path, first_year: int, pairs: int, short_tons_per_acre: float, half_width_percent: float
 ) -> None:
-    """The folder's README: a plain unweighted mean of the differences of pairs, carbon above and below ground."""
+    """Short tons of carbon per acre, above and below ground, and the 90 % half-width; no weights, no strata."""
     found = remeasured(read_fia(fia_ri), first_year, 2018)
     short_tons = HECTARES_PER_ACRE * 1000 / KILOGRAMS_PER_POUND / POUNDS_PER_SHORT_TON
     changes = [(later.carbon_t_per_hectare - earlier.carbon_t_per_hectare) * short_tons for earlier, later in found]
