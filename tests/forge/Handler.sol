@@ -17,7 +17,6 @@ import {World} from "./World.sol";
 /// is kept here: money that went in and out, the pledges that were made, and whatever was accepted that never may be.
 contract Handler is World {
     struct Paid {
-        uint256 toPrincipal;
         uint256 principalAtDisbursement;
         uint256 lastPrincipal;
         IPledges.State lastState;
@@ -35,7 +34,6 @@ contract Handler is World {
     bytes32[] internal registerNumbers;
     bytes32[] internal pledgesMade;
     mapping(bytes32 pledge => Paid) internal paidOn;
-    mapping(bytes32 line => mapping(address account => uint256)) internal reached;
     bytes32[] internal finalRounds;
 
     constructor() {

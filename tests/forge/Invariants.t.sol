@@ -333,7 +333,7 @@ contract InvariantsTest is CountyTest {
             }
             if (counties[walk].violationCount() != 0) revert Broken(counties[walk].violations(0));
         }
-        string[55] memory accepted = [
+        string[56] memory accepted = [
             "cancel",
             "cancelCredits",
             "chargeCosts",
@@ -378,6 +378,7 @@ contract InvariantsTest is CountyTest {
             "transfer",
             "transferLien",
             "withdraw",
+            "withdrawFromPledges",
             "writeOff",
             "append",
             "grantLicence",

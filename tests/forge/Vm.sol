@@ -12,23 +12,11 @@ interface Vm {
     function warp(uint256 timestamp) external;
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
     function getNonce(address account) external view returns (uint64);
-    function expectRevert() external;
-    function expectRevert(bytes4 selector) external;
-    function expectRevert(bytes calldata data) external;
-    function assume(bool condition) external pure;
-    function label(address account, string calldata name) external;
-    function recordLogs() external;
 }
 
-/// @notice What every test starts from: the cheat codes, and what forge asks an invariant test.
+/// @notice What every test starts from: the cheat codes and the assertions.
 abstract contract ForgeTest {
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
-
-    /// @dev forge asks this which functions to call at random.
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
 
     error Differs(string what, uint256 left, uint256 right);
     error Broken(string what);

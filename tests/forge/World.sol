@@ -23,7 +23,7 @@ import {Tree} from "./Tree.sol";
 import {ForgeTest} from "./Vm.sol";
 
 /// @title A small county
-/// @notice The whole protocol, five holders, two banks, two buyers, the reporters, three agreements and a carbon project. This
+/// @notice The whole protocol, five holders, two banks, two buyers, the reporters, five agreements and a carbon project. This
 /// contract is the administrator of the Authority, which no role was handed out by: it is every officer.
 abstract contract World is ForgeTest {
     bytes32 internal constant CARBON = "carbon";
