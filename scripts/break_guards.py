@@ -3,7 +3,8 @@
     python -m scripts.break_guards            every guard of tests/forge/guards.toml
     python -m scripts.break_guards I6 I15     those of these invariants
 
-Each guard is removed in a copy of the checkout. A guard that is not in its file any more is an error: it moved.
+Each guard is removed in a copy of the checkout, everywhere it stands. A guard that does not stand in its file as often
+as the list says is an error: it moved.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,34 +21,54 @@ from scripts.workshop import ROOT, Workshop
 GUARDS = ROOT / "tests" / "forge" / "guards.toml"
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What holds an invariant, and how it is broken."""
+
+    invariant: str
+    file: str
+    remove: str
+    put: str
+    why: str
+    test: str
+    """What forge chooses the test by that has to fail."""
+    times: int = 1
+    """How often `remove` stands in `file`."""
+
+
+def guards() -> list[Guard]:
+    """As they are listed."""
+    return [Guard(**guard) for guard in tomllib.loads(GUARDS.read_text("utf-8"))["guard"]]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("invariants", nargs="*", help="as named in guards.toml; all if none is named")
     arguments = parser.parse_args()
-    guards = [
-        guard
-        for guard in tomllib.loads(GUARDS.read_text("utf-8"))["guard"]
-        if not arguments.invariants or guard["invariant"] in arguments.invariants
-    ]
     held = []
     with TemporaryDirectory() as folder:
-        workshop = Workshop(Path(folder), 1)
-        for guard in guards:
-            source = (ROOT / guard["file"]).read_text("utf-8")
-            if source.count(guard["remove"]) != 1:
-                print(f"{guard['file']}: 找不到 · not there once: {guard['remove']!r}", file=sys.stderr)
+        workshop = Workshop(Path(folder))
+        for guard in guards():
+            if arguments.invariants and guard.invariant not in arguments.invariants:
+                continue
+            source = (ROOT / guard.file).read_text("utf-8")
+            if source.count(guard.remove) != guard.times:
+                print(
+                    f"{guard.file}: 找不到 {guard.times} 处 · not there {guard.times} time(s): {guard.remove!r}",
+                    file=sys.stderr,
+                )
                 return 2
-            broken = source.replace(guard["remove"], guard.get("put", ""))
-            match = guard.get("test", f"{guard['invariant']}_")
-            command = ["node_modules/.bin/forge", "test", "--no-match-contract", "Everything", "--match-test", match]
-            passed, output = workshop.run({guard["file"]: broken}, command, limit=900)
+            broken = source.replace(guard.remove, guard.put)
+            forge = ("node_modules/.bin/forge", "test", "--no-match-contract", "Everything")
+            command = [*forge, "--match-test", guard.test]
+            passed, output = workshop.run({guard.file: broken}, command, limit=900)
             if "[FAIL" not in output and not passed:
-                print(f"{guard['invariant']}: 无法编译 · does not even compile\n{output[-2000:]}", file=sys.stderr)
+                print(f"{guard.invariant}: 无法编译 · does not even compile\n{output[-2000:]}", file=sys.stderr)
                 return 2
             verdict = "未发现 · not noticed" if passed else "已发现 · noticed"
-            print(f"{guard['invariant']}: {verdict} — {guard['why']}", flush=True)
+            print(f"{guard.invariant}: {verdict} — {guard.why}", flush=True)
             if passed:
-                held.append(guard["invariant"])
+                held.append(guard.invariant)
     return 1 if held else 0
 
 

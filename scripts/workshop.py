@@ -1,4 +1,4 @@
-"""Copies of the checkout in which code is broken on purpose, so that the checkout itself never is."""
+"""A copy of the checkout in which code is broken on purpose, so that the checkout itself never is."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from queue import Queue
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 class Workshop:
-    """As many copies as there are processes; each is used by one at a time and restored afterwards."""
+    """The copy; it is used by one at a time and restored afterwards."""
 
-    def __init__(self, folder: Path, size: int) -> None:
+    def __init__(self, folder: Path) -> None:
         tracked = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
@@ -23,31 +22,23 @@ class Workshop:
             capture_output=True,
         ).stdout
         names = [name for name in tracked.decode().split("\0") if name and not name.startswith("pyo3_core/")]
-        self._free: Queue[Path] = Queue()
-        for number in range(size):
-            copy = folder / f"checkout{number}"  # Brownie wants a letter first.
-            for name in names:
-                if (ROOT / name).is_file():
-                    (copy / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(ROOT / name, copy / name)
-            for name in (".venv-brownie", ".venv", "pyo3_core"):
-                (copy / name).symlink_to(ROOT / name)
-            (copy / "node_modules").mkdir()
-            for package in (ROOT / "node_modules").iterdir():
-                if package.name == "@openzeppelin":  # The compiler follows no link out of its folder.
-                    shutil.copytree(package, copy / "node_modules" / package.name)
-                else:
-                    (copy / "node_modules" / package.name).symlink_to(package)
-            shutil.copytree(ROOT / "build" / "solc", copy / "build" / "solc")
-            self._free.put(copy)
-
-    def succeeds(self, sources: Mapping[str, str], command: Sequence[str], limit: int) -> bool:
-        """Whether `command` ends well within `limit` seconds with these texts in place of their files."""
-        return self.run(sources, command, limit)[0]
+        self._copy = copy = folder / "checkout"
+        for name in names:
+            if (ROOT / name).is_file():
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, copy / name)
+        (copy / "pyo3_core").symlink_to(ROOT / "pyo3_core")
+        (copy / "node_modules").mkdir()
+        for package in (ROOT / "node_modules").iterdir():
+            if package.name == "@openzeppelin":  # The compiler follows no link out of its folder.
+                shutil.copytree(package, copy / "node_modules" / package.name)
+            else:
+                (copy / "node_modules" / package.name).symlink_to(package)
+        shutil.copytree(ROOT / "build" / "solc", copy / "build" / "solc")
 
     def run(self, sources: Mapping[str, str], command: Sequence[str], limit: int) -> tuple[bool, str]:
-        """The same, and what the command wrote."""
-        copy = self._free.get()
+        """Whether `command` ends well within `limit` seconds with these texts for their files, and what it wrote."""
+        copy = self._copy
         originals = {path: (copy / path).read_text("utf-8") for path in sources}
         try:
             for path, source in sources.items():
@@ -68,4 +59,3 @@ class Workshop:
         finally:
             for path, original in originals.items():
                 (copy / path).write_text(original, "utf-8")
-            self._free.put(copy)
