@@ -1,8 +1,8 @@
 """Gas of what the ledger does often, each in a transaction of its own, at 1,048,576 holders.
 
-Writes `build/gas.json`, a list of {"operation", "gas", "target", "holds"}; targets and peers are those of the table in
-contracts/README.md. `--check` compares with the committed snapshot `tests/gas-snapshot.json` instead, and fails when a
-figure changed; `--update` writes it, and the table in contracts/README.md.
+Writes `build/gas.json`, a list of {"operation", "gas", "target", "holds"}; a target stands where its operation is
+measured. `--check` compares with the committed snapshot `tests/gas-snapshot.json` instead, and fails when a figure
+changed; `--update` writes it, and the table in contracts/README.md.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def evidence_of(period: Period) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Gas of one operation; no target where the table asks for a figure only."""
+    """Gas of one operation; no target where only the figure is asked for."""
 
     operation: str
     gas: int
