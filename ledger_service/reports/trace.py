@@ -39,7 +39,7 @@ class RedemptionUnknown(LedgerError):
 
     def __init__(self, number: int) -> None:
         self.number = number
-        super().__init__(f"没有编号为 {number} 的赎回 · there is no redemption {number}")
+        super().__init__(f"没有编号为 {number} 的兑付 · there is no redemption {number}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def _payment(each: Emitted[RedemptionPaid]) -> Step:
 def _redemption(each: Emitted[RedemptionRequested]) -> Step:
     return _step(
         each,
-        Words("凭证赎回", "redemption of vouchers"),
+        Words("凭证兑付", "redemption of vouchers"),
         ("编号", "number", each.event.redemption),
         ("持有人", "holder", each.event.holder),
         ("金额", "amount", yuan_text(each.event.amount)),
@@ -300,8 +300,8 @@ def trace_round(reader: Reader, identifier: bytes) -> Iterator[Step]:
         )
     for anchored in emitted(reader, Anchored):
         if anchored.event.root == result.evidence_root:
-            root = ("数据根", "evidence root", _hex(result.evidence_root))
-            yield _step(anchored, Words("原始数据存证", "raw data"), root)
+            root = ("证据根", "evidence root", _hex(result.evidence_root))
+            yield _step(anchored, Words("原始数据锚定", "raw data"), root)
 
 
 def _dispute(reader: Reader, identifier: bytes) -> Iterator[Step]:
@@ -319,8 +319,8 @@ def _dispute(reader: Reader, identifier: bytes) -> Iterator[Step]:
         if judged.event.round == identifier:
             yield _step(
                 judged,
-                Words("裁决", "verdict"),
-                ("裁决", "verdict", VERDICTS[judged.event.verdict]),
+                Words("裁定", "verdict"),
+                ("裁定", "verdict", VERDICTS[judged.event.verdict]),
                 ("争议", "dispute", judged.event.dispute),
             )
     for restated in emitted(reader, Restated):
@@ -331,7 +331,7 @@ def _dispute(reader: Reader, identifier: bytes) -> Iterator[Step]:
                 ("原数值", "value before", f"{restated.event.old_value:,}"),
                 ("更正值", "restated value", f"{restated.event.figures.value:,}"),
                 ("不确定度", "uncertainty", f"{restated.event.figures.uncertainty:,}"),
-                ("数据根", "evidence root", _hex(restated.event.figures.evidence_root)),
+                ("证据根", "evidence root", _hex(restated.event.figures.evidence_root)),
             )
 
 
