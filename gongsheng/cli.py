@@ -12,6 +12,7 @@ from rich.console import Console
 
 from gongsheng import demo as demonstration
 from gongsheng import serials, service
+from gongsheng.demo import Outcome
 from ledger_service.domain.errors import LedgerError
 from oracles.commands import app as oracle_commands
 from oracles.errors import OracleError
@@ -40,18 +41,19 @@ def demo(
         "var/demo"
     ),
 ) -> None:
-    """从样地到银行回单，一次走完并对账 · The whole path, from plots to a reconciled bank statement."""
+    """从样地到银行流水号，一次走完并对账 · The whole path, from plots to a reconciled bank statement."""
     console = Console()
-    agrees = demonstration.run_demo(
+    outcome = demonstration.run_demo(
         folder, console=console, inventory=inventory, first_year=first_year, last_year=last_year
     )
-    if not agrees:
+    if outcome is Outcome.DIFFERS:
         console.print("[bold red]账目不符 · figures differ[/bold red]")
         raise typer.Exit(1)
-    console.print(
-        f"\n下一步 · next: gongsheng up --folder {folder}  →  http://{service.HOST}:{service.PORT}/docs",
-        highlight=False,
-    )
+    if outcome is Outcome.AGREES:
+        console.print(
+            f"\n下一步 · next: gongsheng up --folder {folder}  →  http://{service.HOST}:{service.PORT}/docs",
+            highlight=False,
+        )
 
 
 @app.command()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
 from pathlib import Path
 from typing import TypeVar
 
@@ -84,6 +85,17 @@ PLEDGED = Bps(6_000)
 CARBON_SUBJECT, PRODUCT_SUBJECT = "carbon-pool-1", "mountain-tea"
 ORDERS_PER_TRANSACTION = 50
 COUNTY_FOLDER = "county"
+
+
+class Outcome(Enum):
+    """How a demonstration ended."""
+
+    AGREES = auto()
+    """Chain, books and bank agree in every figure."""
+    DIFFERS = auto()
+    """Some figure differs, and was shown."""
+    NOTHING_ISSUED = auto()
+    """Nothing may be issued from the period: nothing was deployed, and the folder holds no county of this run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,7 +460,7 @@ def _chunks(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 def run_demo(
     folder: Path, *, console: Console, inventory: Path | None = None, first_year: int = 2009, last_year: int = 2018
-) -> bool:
+) -> Outcome:
     """Runs the whole path in a clean `folder`.
 
     Args:
@@ -469,7 +481,7 @@ def run_demo(
                 console.print(f"   {line}", highlight=False)
         if monitoring.refusal is not None:
             console.print("\n不签发，演示到此为止 · Nothing is issued, and the demonstration ends here.")
-            return True
+            return Outcome.NOTHING_ISSUED
         # Whatever is wrong with the input was found by now, before an earlier run is removed.
         clear(folder, keep=(LOCK_FILE, *([COUNTY_FOLDER] if inventory is None else [])))
         supply = weigh(folder, cast, monitoring.period_end)
@@ -479,7 +491,7 @@ def run_demo(
             embedded_chain(folder=folder / "chain", timestamp=clock) as url,
             _open_stage(folder, url, cast, console) as stage,
         ):
-            return _play(stage, monitoring, supply)
+            return Outcome.AGREES if _play(stage, monitoring, supply) else Outcome.DIFFERS
 
 
 def clear(folder: Path, *, keep: Sequence[str]) -> None:

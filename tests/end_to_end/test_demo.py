@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.end_to_end.conftest import Run, anvils_of, eventually
 from tests.inventory import INVENTORY, needs_inventory
+from tests.oracles.test_fia import TABLES
 
 
 def _statement(folder: Path) -> list[dict[str, str]]:
@@ -40,6 +41,19 @@ def test_demo_refuses_an_inventory_that_is_not_there_and_leaves_the_last_run_alo
     assert kept.read_text() == "an earlier run"
 
 
+def test_nothing_comes_next_when_nothing_was_deployed(gongsheng: Run, tmp_path: Path) -> None:
+    """Three plots say too little. What an earlier run left in the folder is not this one's either."""
+    inventory = tmp_path / "inventory"
+    inventory.mkdir()
+    for name, text in TABLES.items():
+        (inventory / f"XX_{name}.csv").write_text(text, encoding="utf-8")
+    run = gongsheng("demo", "--folder", tmp_path / "demo", "--inventory", inventory)
+    assert run.returncode == 0, run.stderr
+    assert "Nothing is issued" in run.stdout
+    assert "下一步 · next" not in run.stdout
+    assert not (tmp_path / "demo" / "chain").exists()
+
+
 @needs_inventory
 def test_a_window_without_a_significant_change_issues_nothing_and_says_why(gongsheng: Run, tmp_path: Path) -> None:
     run = gongsheng(
@@ -67,6 +81,7 @@ def test_demo_agrees_in_every_figure_and_does_the_same_again_after_it_was_killed
     statement = _statement(folder)
     second = gongsheng("demo", "--folder", folder)
     assert second.returncode == 0, second.stdout + second.stderr
+    assert f"下一步 · next: gongsheng up --folder {folder}" in second.stdout
     assert _paid(second.stdout) == _paid(first.stdout)
     assert [row["amount_yuan"] for row in _statement(folder)] == [row["amount_yuan"] for row in statement]
     assert not anvils_of(folder)
