@@ -16,6 +16,7 @@ from gongsheng.lock import only_one
 from ledger_service.api.app import create_app
 from ledger_service.chain.client import Chain, connect
 from ledger_service.chain.deployment import Deployment
+from ledger_service.files import only_one
 from ledger_service.chain.embedded import CHAIN_ID, embedded_chain, require_free
 from ledger_service.indexer import run_indexer
 from ledger_service.settlement import RegisterFolder
@@ -28,7 +29,7 @@ POLL_SECONDS = 1.0
 def run(folder: Path, *, port: int, chain_port: int, console: Console) -> None:
     """Serves what stands in `folder`; a county is opened there first if nothing does."""
     with only_one(folder):
-        require_free(port)
+        require_free(port, "--port")
         with embedded_chain(folder=folder / "chain", port=chain_port) as url:
             record = Deployment.path(folder, CHAIN_ID)
             deployment = Deployment.load(record) if record.exists() else _open(folder, url, record, console)

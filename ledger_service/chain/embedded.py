@@ -26,11 +26,12 @@ _START_SECONDS = 30.0
 class PortInUse(LedgerError):
     """Another program listens on the port."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, option: str) -> None:
         self.port = port
+        self.option = option
         super().__init__(
-            f"端口 {port} 已被占用:请停止占用它的程序,或用 --port 另选一个 · "
-            f"port {port} is in use: stop the program that holds it, or choose another with --port"
+            f"端口 {port} 已被占用:请停止占用它的程序,或用 {option} 另选一个 · "
+            f"port {port} is in use: stop the program that holds it, or choose another with {option}"
         )
 
 
@@ -50,14 +51,14 @@ def free_port() -> int:
         return port
 
 
-def require_free(port: int) -> None:
-    """Refuses a port on which another program listens."""
+def require_free(port: int, option: str) -> None:
+    """Refuses a port on which another program listens; `option` is how the person who runs us chooses another."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as taken:
-            raise PortInUse(port) from taken
+            raise PortInUse(port, option) from taken
 
 
 def _die_with_parent() -> None:
@@ -89,7 +90,7 @@ def embedded_chain(
         The URL of its JSON-RPC.
     """
     chosen = free_port() if port is None else port
-    require_free(chosen)
+    require_free(chosen, "--chain-port")
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "anvil.log"
     state = folder / "chain.json"

@@ -61,7 +61,10 @@ def test_a_port_in_use_is_refused_and_named(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(PortInUse, match=f"port {port} is in use"), embedded_chain(folder=tmp_path, port=port):
+        with (
+            pytest.raises(PortInUse, match=f"port {port} is in use") as refused,
+            embedded_chain(folder=tmp_path, port=port),
+        ):
             pass
     assert not (tmp_path / "chain.json").exists()
 

@@ -24,12 +24,11 @@ def test_up_refuses_a_port_in_use_and_names_it(gongsheng: Run, tmp_path: Path) -
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        refused = gongsheng("up", "--folder", tmp_path / "up", "--port", str(port))
-        assert refused.returncode == 2
-        assert f"port {port} is in use" in refused.stderr
-        refused = gongsheng("up", "--folder", tmp_path / "up", "--chain-port", str(port))
-        assert refused.returncode == 2
-        assert f"port {port} is in use" in refused.stderr
+        for option in ("--port", "--chain-port"):
+            refused = gongsheng("up", "--folder", tmp_path / "up", option, str(port))
+            assert refused.returncode == 2
+            assert f"port {port} is in use" in refused.stderr
+            assert refused.stderr.rstrip().endswith(f"choose another with {option}")
 
 
 def test_up_serves_and_goes_on_where_it_was_killed(started, free_port, tmp_path: Path) -> None:
