@@ -46,7 +46,7 @@ PAYEES = (
 
 KIND = {"household": 1, "cooperative": 2, "bank": 3, "buyer": 4, "operator": 5, "treasury": 6}
 BOUND = 10**15
-"""Hard bounds of every feed, in its own unit: 1,000 million tonnes, 10 trillion yuan."""
+"""Hard bounds of every feed, in its own unit: a trillion tonnes, 10 trillion yuan."""
 
 
 def leg_of(agreement: str, key: str) -> int:

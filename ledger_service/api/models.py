@@ -672,7 +672,7 @@ class Statement(Answer):
     as_of: datetime | None
     vouchers: Money
     set_aside: Money
-    """Kept by `Revenue` because it could not be paid."""
+    """付不出而由 `Revenue` 或 `Pledges` 代存 · Kept by `Revenue` or `Pledges` because it could not be paid."""
     credits: list[HolderCredits]
     earnings: list[HolderEarning]
     pledges: list[Hex32]
@@ -748,7 +748,9 @@ class DebtNow(Answer):
     due: Money
     """What of all three is due."""
     arrears: Money
-    """What of it should have been paid at an instalment that has come."""
+    """其中已过分期还款日仍未付的部分；宣布提前到期后为全部欠款 ·
+    What of it should have been paid at an instalment that has come; all of the debt once it is called in.
+    """
     as_of: datetime
 
 

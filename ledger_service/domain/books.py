@@ -9,7 +9,7 @@ from typing import Any, NewType, Protocol
 from ledger_service.domain.errors import LedgerError
 
 MAX_POSTING = 2**63 - 1
-"""What a database keeps in a signed 64-bit column: 92 quadrillion yuan, or 9 trillion tonnes of CO2e."""
+"""What a database keeps in a signed 64-bit column: 92 quadrillion yuan, or 9 quadrillion tonnes of CO2e."""
 
 Asset = NewType("Asset", str)
 """What is counted: fen, or the credits of one batch. Every entry is balanced in each of its assets."""

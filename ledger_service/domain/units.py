@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Self
 from ledger_service.domain.errors import LedgerError
 
 MAX_QUANTITY: Final = 2**128 - 1
-"""The largest amount that the contracts and the core can share (SPEC S1)."""
+"""The largest amount that the contracts and the core can share: 128 bits, unsigned."""
 WHOLE_BPS: Final = 10_000
 """All of it, in basis points."""
 _PERIOD_TEXT = re.compile(r"([0-9]{4,})-(0[1-9]|1[0-2])")
