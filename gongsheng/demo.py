@@ -471,7 +471,7 @@ def run_demo(
         last_year: Last year of later visits, for a real inventory.
 
     Returns:
-        Whether chain, books and bank agree in every figure. A period from which nothing may be issued agrees too.
+        How it ended.
     """
     cast = Cast(seed=SEED, holder_count=HOLDERS)
     with only_one(folder):

@@ -66,6 +66,7 @@ def test_a_port_in_use_is_refused_and_named(tmp_path: Path) -> None:
             embedded_chain(folder=tmp_path, port=port),
         ):
             pass
+    assert (refused.value.port, refused.value.option) == (port, "--chain-port")
     assert not (tmp_path / "chain.json").exists()
 
 
