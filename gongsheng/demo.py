@@ -39,7 +39,6 @@ from gongsheng.county import (
     fund_with_gas,
     open_county,
 )
-from gongsheng.lock import LOCK_FILE, only_one
 from gongsheng.measuring import Measured
 from ledger_service.bank import (
     Direction,
@@ -59,6 +58,7 @@ from ledger_service.domain.agreements import Line, Pot
 from ledger_service.domain.identifiers import Address, bytes32_of, text_of
 from ledger_service.domain.units import Bps, Fen, Kg, SquareMetres, period_of
 from ledger_service.facts import certificates, emitted
+from ledger_service.files import LOCK_FILE, only_one
 from ledger_service.indexer import sync
 from ledger_service.reports.encumbrance import HEADER as LIEN_HEADER
 from ledger_service.reports.encumbrance import encumbrance
@@ -254,7 +254,7 @@ def agree(
         rounds.append(measuring.submit(stage.chain, measured, quorum, relayer))
     measuring.finalise(stage.chain, rounds, relayer)
     stage.tell(
-        f"{len(REPORTERS)} 个监测方(两组)与遥感核对签名一致，质疑期满，{len(rounds)} 个轮次成为最终 · "
+        f"{len(REPORTERS)} 个监测方（两组）与交叉核对签名一致，质疑期满，{len(rounds)} 个轮次成为最终 · "
         f"{len(REPORTERS)} reporters of two groups and the cross-check agree; {len(rounds)} rounds are final"
     )
     tell_quality(stage, [*monitoring.findings, *(finding for weights in supply for finding in weights.findings)])

@@ -12,11 +12,11 @@ from gongsheng import measuring
 from gongsheng.cast import Cast
 from gongsheng.county import deploy_protocol, fund_with_gas, open_county
 from gongsheng.demo import CARBON_SUBJECT, HOLDERS, PRODUCT_SUBJECT, SEED
-from gongsheng.lock import only_one
 from ledger_service.api.app import create_app
 from ledger_service.chain.client import Chain, connect
 from ledger_service.chain.deployment import Deployment
 from ledger_service.chain.embedded import CHAIN_ID, embedded_chain, require_free
+from ledger_service.files import only_one
 from ledger_service.indexer import run_indexer
 from ledger_service.settlement import RegisterFolder
 from ledger_service.store.books import open_books

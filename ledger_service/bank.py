@@ -6,7 +6,6 @@ are yuan with exactly two decimals; a reference is good for one line. Assumption
 
 import csv
 import io
-import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ from ledger_service.domain.bilingual import Words
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import Address, bytes32_of, is_short_text
 from ledger_service.domain.units import Fen
+from ledger_service.files import write_whole
 
 STATEMENT_COLUMNS = ("booked_at", "direction", "amount_yuan", "reference", "counterparty")
 PAYMENT_COLUMNS = ("redemption", "holder", "amount_yuan", "payee")
@@ -162,7 +162,7 @@ def append_to_statement(path: Path, lines: Sequence[StatementLine]) -> Statement
             )
             for line in statement.lines
         )
-        _write_whole(path, STATEMENT_COLUMNS, rows)
+        _write_table(path, STATEMENT_COLUMNS, rows)
     return statement
 
 
@@ -172,7 +172,7 @@ def write_payments(path: Path, payments: Iterable[Payment]) -> None:
         (str(payment.redemption), payment.holder, f"{payment.amount.yuan:f}", "0x" + payment.payee.hex())
         for payment in payments
     )
-    _write_whole(path, PAYMENT_COLUMNS, rows)
+    _write_table(path, PAYMENT_COLUMNS, rows)
 
 
 def _parsed(source: str, text: str) -> Iterator[tuple[int, StatementLine]]:
@@ -224,17 +224,10 @@ def _unique(source: str, lines: Iterable[tuple[int, StatementLine]]) -> Iterator
         yield line
 
 
-def _write_whole(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Writes a CSV file that is there whole or not at all, also when the machine stops."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(rows)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_whole(path, text.getvalue())

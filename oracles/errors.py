@@ -7,6 +7,8 @@ cause is here.
 
 from collections.abc import Sequence
 
+from ledger_service.domain.bilingual import Words
+
 
 class OracleError(Exception):
     """Anything the oracle refuses to do; `zh` and `en` say why."""
@@ -58,8 +60,8 @@ class InventoryError(OracleError):
 class MissingFile(InventoryError):
     """A file that is not there, or cannot be read."""
 
-    def __init__(self, *, file: str, reason: str) -> None:
-        super().__init__(f"读不到这个文件（{reason}）", f"this file cannot be read ({reason})", file=file)
+    def __init__(self, *, file: str, reason: Words) -> None:
+        super().__init__(f"读不到（{reason.zh}）", f"it cannot be read ({reason.en})", file=file)
         self.reason = reason
 
 
@@ -108,8 +110,8 @@ class DamagedJournal(OracleError):
 class SourceUnavailable(OracleError):
     """A service that does not give its data; `url` is where it is."""
 
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"{url} 取不到数据（{reason}）", f"{url} gives no data ({reason})")
+    def __init__(self, url: str, reason: Words) -> None:
+        super().__init__(f"{url} 取不到数据（{reason.zh}）", f"{url} gives no data ({reason.en})")
         self.url = url
         self.reason = reason
 
@@ -385,14 +387,6 @@ class WouldEquivocate(OracleError):
         self.round_id = round_id
         self.signed = signed
         self.computed = computed
-
-
-class StateInUse(OracleError):
-    """A folder of state in which another process works."""
-
-    def __init__(self, folder: str) -> None:
-        super().__init__(f"另一个进程正在使用 {folder}", f"another process works in {folder}")
-        self.folder = folder
 
 
 class NothingToReport(OracleError):

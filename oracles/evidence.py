@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from ledger_service.domain.bilingual import reason_of
 from oracles.errors import InvalidRequest, MissingFile
 
 
@@ -39,7 +40,7 @@ def read_raw(path: Path, *, role: str = "") -> RawFile:
     try:
         content = path.read_bytes()
     except OSError as failure:
-        raise MissingFile(file=str(path), reason=failure.strerror or type(failure).__name__) from failure
+        raise MissingFile(file=str(path), reason=reason_of(failure)) from failure
     return RawFile(f"{role}/{path.name}" if role else path.name, content)
 
 

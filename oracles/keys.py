@@ -8,6 +8,7 @@ from tempfile import NamedTemporaryFile
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from ledger_service.domain.bilingual import reason_of
 from oracles.errors import KeyFileError, WrongPassphrase
 
 SCRYPT_WORK = 1 << 18
@@ -36,9 +37,8 @@ def create_keystore(path: Path, key: LocalAccount, *, passphrase: str, fast: boo
             "已有密钥文件，不覆盖", "a keystore is here already, it is not overwritten", file=str(path)
         ) from failure
     except OSError as failure:
-        raise KeyFileError(
-            f"写不了（{failure.strerror}）", f"cannot be written ({failure.strerror})", file=str(path)
-        ) from failure
+        reason = reason_of(failure)
+        raise KeyFileError(f"写不了（{reason.zh}）", f"cannot be written ({reason.en})", file=str(path)) from failure
 
 
 def load_keystore(path: Path, *, passphrase_file: Path) -> LocalAccount:
@@ -51,9 +51,8 @@ def open_keystore(path: Path, *, passphrase: str) -> LocalAccount:
     try:
         keystore = json.loads(path.read_text(encoding="utf-8"))
     except OSError as failure:
-        raise KeyFileError(
-            f"读不到（{failure.strerror}）", f"cannot be read ({failure.strerror})", file=str(path)
-        ) from failure
+        reason = reason_of(failure)
+        raise KeyFileError(f"读不到（{reason.zh}）", f"cannot be read ({reason.en})", file=str(path)) from failure
     except ValueError as failure:
         raise KeyFileError("不是密钥文件", "not a keystore", file=str(path)) from failure
     if not isinstance(keystore, dict) or keystore.get("version") != 3:
@@ -72,8 +71,15 @@ def read_passphrase(path: Path) -> str:
     """The first line of a passphrase file, without its line end."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as failure:
-        raise KeyFileError("读不到口令文件", "the passphrase file cannot be read", file=str(path)) from failure
+    except OSError as failure:
+        reason = reason_of(failure)
+        raise KeyFileError(
+            f"读不到口令文件（{reason.zh}）", f"the passphrase file cannot be read ({reason.en})", file=str(path)
+        ) from failure
+    except UnicodeDecodeError as failure:
+        raise KeyFileError(
+            "口令文件不是 UTF-8 文本", "the passphrase file is not UTF-8 text", file=str(path)
+        ) from failure
     passphrase = text.split("\n", 1)[0].removesuffix("\r")
     if not passphrase:
         raise KeyFileError("口令文件是空的", "the passphrase file is empty", file=str(path))

@@ -6,27 +6,30 @@ nothing is reported twice, no sequence number is left out, and no second result 
 panel voided the first.
 """
 
-import fcntl
 import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
-from ledger_service.chain.carrier import Carrier, patiently, write_whole
+from ledger_service.chain.carrier import Carrier, patiently
 from ledger_service.chain.client import Chain, Refused, connect
 from ledger_service.chain.deployment import Deployment
+from ledger_service.chain.events import RoundState
+from ledger_service.domain.bilingual import SYSTEM_ERRORS, Words, reason_of
 from ledger_service.domain.identifiers import bytes32_of
+from ledger_service.domain.units import feed_text
+from ledger_service.files import only_one, write_whole
 from oracles.bundle import KINDS, Result, evidence_entries, make_job, run
 from oracles.errors import (
     InvalidParameters,
     InvalidRequest,
     MissingFile,
     NothingToReport,
-    StateInUse,
     WouldEquivocate,
 )
 from oracles.evidence import RawFile, merkle_root
@@ -40,8 +43,6 @@ DAY_SECONDS = 86_400
 DEFAULT_VALID_DAYS = 366
 FIA_FOLDER = "tables"
 """In `[rounds.files]`, the folder of an inventory's eight tables instead of each of them."""
-OPEN, CANDIDATE, VOID = 0, 1, 4
-"""`IMonitoringOracle.State`: `None`, `Candidate` and `Void`."""
 FIGURES = ("value", "uncertainty", "share_root", "share_count", "evidence_root", "methodology")
 """What of a report is the result; the round and the rules are the rest of it."""
 NOT_YET = frozenset(
@@ -102,7 +103,7 @@ def read_settings(path: Path) -> ReporterSettings:
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as failure:
-        raise MissingFile(file=str(path), reason=failure.strerror or type(failure).__name__) from failure
+        raise MissingFile(file=str(path), reason=reason_of(failure)) from failure
     except ValueError as failure:
         raise InvalidParameters(str(path), f"不是 TOML：{failure}", f"not TOML: {failure}") from failure
     home = path.resolve().parent
@@ -142,7 +143,11 @@ def read_settings(path: Path) -> ReporterSettings:
             raise InvalidParameters(str(path), f"没有 {kind} 这种计算", f"there is no computation {kind}")
         valid_days = one.get("valid_days", DEFAULT_VALID_DAYS)
         if type(valid_days) is not int or not 1 <= valid_days <= 3_660:
-            raise InvalidParameters(str(path), "valid_days 应在 1 至 3660 之间", "valid_days must be 1 to 3,660")
+            raise InvalidParameters(
+                str(path),
+                f"valid_days 应为 1 至 3660 的整数，不是 {valid_days!r}",
+                f"valid_days must be 1 to 3,660, not {valid_days!r}",
+            )
         rounds.append(
             RoundSettings(
                 feed=text("feed", of=one) or "",
@@ -241,22 +246,19 @@ class Reporter:
         for signed, signed_id in (*_in_outbox(outbox), *on_chain):
             # Under other rules the same figures are signed anew, and others only where the panel voided them.
             is_renewed = signed.config_digest != report.config_digest
-            is_allowed = is_renewed and (state == VOID or _figures(signed) == _figures(report))
+            is_allowed = is_renewed and (state == RoundState.VOID or _figures(signed) == _figures(report))
             if signed_id != result_id and not is_allowed:
                 raise WouldEquivocate(round_id, signed_id.hex(), result_id.hex())
         for signed, _ in on_chain:
-            if signed.config_digest == report.config_digest or state not in (OPEN, VOID):
+            if signed.config_digest == report.config_digest or state not in (RoundState.NONE, RoundState.VOID):
                 return Outcome(round_id, wanted.feed, result, True, signed.seq)
 
-        if state == VOID and _figures(report) == _figures_of_round(stands):
+        if state == RoundState.VOID and _figures(report) == _figures_of_round(stands):
             # Signing them would only stand in the way of the figures that are right.
             raise Refused("ResultVoided", {"round": round_id})
         bundle = self.settings.state / "bundles" / f"{result.evidence_root.hex()}.tar"
         if not bundle.exists():
-            bundle.parent.mkdir(parents=True, exist_ok=True)
-            partial = bundle.with_suffix(".partial")
-            partial.write_bytes(archive)
-            partial.replace(bundle)
+            write_whole(bundle, archive)
         self.on_step("bundle written")
         self.anchor_root(result.evidence_root)
         signature = self.signer.sign_report(report, self._domain())
@@ -312,9 +314,11 @@ class Reporter:
             round_id = bytes.fromhex(outbox.stem)
             report = _report_in(outbox)
             state, final_from = self._ask(self.oracle.functions.roundOf(round_id))[:2]
-            if state in (OPEN, VOID) and self._try(self.oracle.functions.nominate(report.as_tuple())):
+            if state in (RoundState.NONE, RoundState.VOID) and self._try(
+                self.oracle.functions.nominate(report.as_tuple())
+            ):
                 nominated += 1
-            elif state == CANDIDATE and final_from <= self._ask(self.oracle.functions.runningTime()):
+            elif state == RoundState.CANDIDATE and final_from <= self._ask(self.oracle.functions.runningTime()):
                 finalised += self._try(self.oracle.functions.finalise(round_id))
         return nominated, finalised
 
@@ -342,18 +346,19 @@ class Reporter:
                     last_seq=self._ask(self.oracle.functions.lastSeq(feed, self.signer.address)),
                     group=self._ask(self.oracle.functions.groupOf(feed, self.signer.address)),
                     reported=tuple(
-                        self._standing(log["args"]) for log in logs if log["args"]["report"]["feed"] == feed
+                        self._standing(one.feed, log["args"]) for log in logs if log["args"]["report"]["feed"] == feed
                     ),
                 )
             )
         return tuple(found)
 
-    def _standing(self, reported: Mapping[str, Any]) -> str:
+    def _standing(self, feed: str, reported: Mapping[str, Any]) -> str:
         """A reported round in a line; of one that is still open, what it waits for."""
         report = reported["report"]
         state = self._ask(self.oracle.functions.roundOf(reported["round"]))[0]
-        line = f"{STATES[state]} seq {report['seq']} value {report['value']} qcFlags {report['qcFlags']:#x}"
-        if state == OPEN:
+        value = feed_text(feed, report["value"])
+        line = f"{STATES[state]} 序号 seq {report['seq']} 数值 value {value} qcFlags {report['qcFlags']:#x}"
+        if state == RoundState.NONE:
             try:
                 self._ask(self.oracle.functions.nominate(tuple(report.values())))
             except Refused as refusal:
@@ -417,7 +422,13 @@ def _report_in(outbox: Path) -> Report:
     return report
 
 
-STATES = ("未达法定数 · open", "候选 · candidate", "最终 · final", "质疑中 · disputed", "作废 · void")
+STATES: Mapping[int, Words] = {
+    RoundState.NONE: Words("未达法定数", "open"),
+    RoundState.CANDIDATE: Words("候选", "candidate"),
+    RoundState.FINAL: Words("最终", "final"),
+    RoundState.DISPUTED: Words("质疑中", "disputed"),
+    RoundState.VOID: Words("作废", "void"),
+}
 
 
 def _figures(report: Report) -> tuple[Any, ...]:
@@ -435,14 +446,9 @@ def reporter_at(
     settings: ReporterSettings, signer: Signer, *, on_step: Callable[[str], None] = _no_step
 ) -> Iterator[Reporter]:
     """A reporter, alone in its folder of state for the length of the block. The system frees it however it dies."""
-    settings.state.mkdir(parents=True, exist_ok=True)
-    with (settings.state / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StateInUse(str(settings.state)) from None
+    with only_one(settings.state):
         if not settings.deployment.exists():
-            raise MissingFile(file=str(settings.deployment), reason="no such file")
+            raise MissingFile(file=str(settings.deployment), reason=SYSTEM_ERRORS[ENOENT])
         chain = Chain(patiently(lambda: connect(settings.chain)), Deployment.load(settings.deployment))
         yield Reporter(settings, chain, signer, on_step=on_step)
 
@@ -456,7 +462,7 @@ def read_day(evidence: Path | None, day: date) -> tuple[RawFile, ...]:
         raise InvalidRequest("设置里没有 evidence 文件夹", "the settings name no evidence folder")
     folder = evidence / day.isoformat()
     if not folder.is_dir():
-        raise MissingFile(file=str(folder), reason="no such folder")
+        raise MissingFile(file=str(folder), reason=SYSTEM_ERRORS[ENOENT])
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     if not paths:
         raise InvalidRequest(f"{folder} 是空的", f"{folder} is empty")

@@ -8,7 +8,6 @@ transaction of a nonce can be mined, so there is no double, and the next one wai
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from web3.types import TxReceipt
 
 from ledger_service.chain.client import Chain, Refused
 from ledger_service.domain.errors import LedgerError
+from ledger_service.files import write_whole
 
 T = TypeVar("T")
 
@@ -213,19 +213,3 @@ def patiently(ask: Callable[[], T], *, attempts: int = 6, sleep: Callable[[float
         except RequestException:
             sleep(0.25 * 2**attempt)
     return ask()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file that is there whole or not at all, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)  # noqa: PTH105 - the atomic one.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

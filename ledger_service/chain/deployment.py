@@ -8,7 +8,6 @@ This module needs web3 and nothing else of the service, so that Brownie's own en
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +20,9 @@ from web3 import Web3
 from web3.types import TxReceipt
 
 from ledger_service.chain.artefacts import CONTRACTS, Artefact, load_artefact
+from ledger_service.domain.bilingual import Words
 from ledger_service.domain.errors import LedgerError
+from ledger_service.files import write_whole
 
 Role = Literal["committee", "operator", "treasurer", "guardian"]
 
@@ -75,12 +76,13 @@ class Officers:
 class OtherDeployment(LedgerError):
     """The chain is not the one on which the deployment was recorded."""
 
-    def __init__(self, path_or_name: str, expected: str, found: str) -> None:
+    def __init__(self, what: Words, expected: str, found: Words) -> None:
         self.expected = expected
         self.found = found
         super().__init__(
-            f"{path_or_name} 属于另一个部署:记录为 {expected},链上为 {found} · "
-            f"{path_or_name} belongs to another deployment: recorded {expected}, found {found}"
+            f"{what.zh} 属于另一个部署：记录为 {expected}，链上为 {found.zh}；请查节点地址与部署记录 · "
+            f"{what.en} belongs to another deployment: recorded {expected}, found {found.en};"
+            " check the node's URL and the record"
         )
 
 
@@ -107,23 +109,23 @@ class Deployment:
 
     def save(self, path: Path) -> None:
         """Writes the record; it is there whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
-        os.replace(partial, path)  # noqa: PTH105 - the atomic one.
+        write_whole(path, json.dumps(asdict(self), indent=2) + "\n")
 
     def require_present(self, w3: Web3) -> None:
         """Refuses a chain on which this deployment does not stand."""
         if w3.eth.chain_id != self.chain_id:
-            raise OtherDeployment("chain id", str(self.chain_id), str(w3.eth.chain_id))
-        if w3.eth.block_number < self.first_block:
-            raise OtherDeployment("chain", f"block {self.first_block}", f"height {w3.eth.block_number}")
-        found = w3.eth.get_block(self.first_block)["hash"].to_0x_hex()
-        if found != self.genesis_hash:
-            raise OtherDeployment(f"block {self.first_block}", self.genesis_hash, found)
+            raise OtherDeployment(Words("链号", "the chain id"), str(self.chain_id), Words.alike(str(w3.eth.chain_id)))
+        height = w3.eth.block_number
+        if height < self.first_block:
+            found = Words(f"只到区块 {height}", f"no block after {height}")
+            raise OtherDeployment(Words("首个区块", "the first block"), str(self.first_block), found)
+        digest = w3.eth.get_block(self.first_block)["hash"].to_0x_hex()
+        if digest != self.genesis_hash:
+            what = Words(f"区块 {self.first_block}", f"block {self.first_block}")
+            raise OtherDeployment(what, self.genesis_hash, Words.alike(digest))
         for name, address in self.contracts.items():
             if not w3.eth.get_code(to_checksum_address(address)):
-                raise OtherDeployment(name, address, "no code")
+                raise OtherDeployment(Words.alike(name), address, Words("没有代码", "no code"))
 
 
 def created_address(sender: str, nonce: int) -> str:
@@ -190,7 +192,7 @@ def _create(w3: Web3, deployer: str, artefact: Artefact, arguments: Sequence[str
     contract = w3.eth.contract(abi=artefact.abi, bytecode=artefact.bytecode)
     receipt = _mined(w3, contract.constructor(*arguments).transact({"from": to_checksum_address(deployer)}))
     if receipt["contractAddress"] != expected:
-        raise OtherDeployment(artefact.name, expected, str(receipt["contractAddress"]))
+        raise OtherDeployment(Words.alike(artefact.name), expected, Words.alike(str(receipt["contractAddress"])))
     return receipt
 
 

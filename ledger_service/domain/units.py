@@ -168,6 +168,20 @@ def tonnes_text(kg: int) -> str:
     return f"{'-' if kg < 0 else ''}{_point(abs(kg), 3)} tCO2e"
 
 
+def feed_text(feed: str, value: int) -> str:
+    """A figure of an oracle feed as a person reads it, also below zero.
+
+    The words of a feed's name say its unit: `carbon-kg`, `delivered-value-fen`, `processed-volume-kg`. Figures of a
+    feed that names none are shown as they are.
+    """
+    words = feed.split("-")
+    if "fen" in words:
+        return yuan_text(value)
+    if "kg" in words:
+        return tonnes_text(value) if "carbon" in words else f"{value:,} kg"
+    return f"{value:,}"
+
+
 def _point(value: int, decimals: int, separator: str = ",") -> str:
     """Sets the decimal point without dividing: `Decimal` would round what has more than 28 digits."""
     whole, part = divmod(value, 10**decimals)

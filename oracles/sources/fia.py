@@ -14,6 +14,7 @@ from datetime import date
 from enum import Enum
 from pathlib import Path
 
+from ledger_service.domain.bilingual import Words
 from oracles.errors import (
     Contradiction,
     Duplicate,
@@ -368,14 +369,15 @@ def _adjusted_forest(visit: FiaVisit, stratum: FiaStratum) -> float:
 
 def _state(folder: Path) -> str:
     if not folder.is_dir():
-        raise MissingFile(file=str(folder), reason="not a folder")
+        raise MissingFile(file=str(folder), reason=Words("不是文件夹", "not a folder"))
     states = sorted(
         match[1] for path in folder.iterdir() if (match := re.fullmatch(r"([A-Z]{2})_PLOT\.csv", path.name))
     )
     if not states:
-        raise MissingFile(
-            file=str(folder / "XX_PLOT.csv"), reason="no FIA plot table; XX is the state, as in RI_PLOT.csv"
+        reason = Words(
+            "没有 FIA 样地表；XX 为州代码，如 RI_PLOT.csv", "no FIA plot table; XX is the state, as in RI_PLOT.csv"
         )
+        raise MissingFile(file=str(folder / "XX_PLOT.csv"), reason=reason)
     if len(states) > 1:
         raise InvalidRequest(
             f"{folder} 里有多个州的表（{', '.join(states)}），每个文件夹只放一个州",

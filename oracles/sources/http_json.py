@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 
+from ledger_service.domain.bilingual import Words
 from oracles.errors import InvalidRequest, NotATable, SourceUnavailable
 from oracles.evidence import RawFile
 
@@ -39,22 +40,22 @@ def fetch_json(
     A server that is busy, or does not answer, is asked again after half a second, then twice as long each time, or
     when it says (`Retry-After`). Any other refusal is final. Nothing partial is ever returned.
     """
-    reason = ""
+    reason = Words.alike("")
     for attempt in range(attempts):
         wait = min(FIRST_WAIT_SECONDS * 2**attempt, MOST_WAIT_SECONDS)
         try:
             with client.stream("GET", url) as answer:
                 if answer.status_code == httpx.codes.OK:
                     return _parsed(url, name, _body(url, answer))
-                reason = f"HTTP {answer.status_code}"
+                reason = Words.alike(f"HTTP {answer.status_code}")
                 if answer.status_code not in RETRIED:
                     raise SourceUnavailable(url, reason)
                 wait = _retry_after(answer, wait)
         except httpx.TransportError as failure:
-            reason = type(failure).__name__
+            reason = _reason_of(failure)
         if attempt < attempts - 1:
             sleep(wait)
-    raise SourceUnavailable(url, f"{reason}, {attempts} ×")
+    raise SourceUnavailable(url, Words(f"{reason.zh}，已试 {attempts} 次", f"{reason.en}, tried {attempts} times"))
 
 
 def table_of(
@@ -96,13 +97,28 @@ def _at(name: str, content: Any, path: str, *, row: int | None = None) -> Any:
     return content
 
 
+def _reason_of(failure: httpx.TransportError) -> Words:
+    """Why no answer came; what is rare keeps the library's own name."""
+    match failure:
+        case httpx.ConnectTimeout() | httpx.ReadTimeout():
+            return Words("等待超时", "it took too long to answer")
+        case httpx.ConnectError():
+            return Words("连不上", "no connection")
+        case httpx.RemoteProtocolError() | httpx.ReadError():
+            return Words("连接中断", "the connection broke off")
+        case httpx.UnsupportedProtocol():
+            return Words("地址应以 http:// 或 https:// 开头", "the address must begin with http:// or https://")
+        case _:
+            return Words.alike(type(failure).__name__)
+
+
 def _body(url: str, answer: httpx.Response) -> bytes:
     """The whole body; a connection that breaks off raises, so that half a document is never taken for one."""
     body = bytearray()
     for chunk in answer.iter_bytes():
         body += chunk
         if len(body) > MOST_BYTES:
-            raise SourceUnavailable(url, f"> {MOST_BYTES:,} bytes")
+            raise SourceUnavailable(url, Words(f"超过 {MOST_BYTES:,} 字节", f"over {MOST_BYTES:,} bytes"))
     return bytes(body)
 
 
@@ -116,7 +132,9 @@ def _parsed(url: str, name: str, body: bytes) -> tuple[RawFile, Any]:
     brackets = np.frombuffer(outside, dtype=np.uint8)
     depth = np.cumsum(np.isin(brackets, _OPENING).astype(np.int64) - np.isin(brackets, _CLOSING))
     if len(depth) and int(depth.max()) > MOST_DEPTH:
-        raise SourceUnavailable(url, f"not JSON that nests less than {MOST_DEPTH} deep")
+        raise SourceUnavailable(
+            url, Words(f"不是 JSON：嵌套超过 {MOST_DEPTH} 层", f"not JSON: it nests more than {MOST_DEPTH} deep")
+        )
 
     def refuse(constant: str) -> None:
         raise ValueError(constant)
@@ -124,5 +142,5 @@ def _parsed(url: str, name: str, body: bytes) -> tuple[RawFile, Any]:
     try:
         content = json.loads(body, parse_float=Decimal, parse_int=Decimal, parse_constant=refuse)
     except (ValueError, RecursionError) as failure:
-        raise SourceUnavailable(url, "not JSON") from failure
+        raise SourceUnavailable(url, Words("不是 JSON", "not JSON")) from failure
     return RawFile(name, body), content

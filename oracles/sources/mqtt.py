@@ -30,7 +30,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from paho.mqtt.enums import CallbackAPIVersion
 
-from ledger_service.chain.carrier import write_whole
+from ledger_service.files import write_whole
 from oracles.errors import DamagedJournal, OutOfRange
 from oracles.evidence import RawFile
 from oracles.sources.tables import read_table

@@ -17,6 +17,7 @@ from ledger_service.domain.units import (
     QuantityInvalid,
     SquareMetres,
     YuanNotWholeFen,
+    feed_text,
     period_of,
     tonnes_text,
     yuan_text,
@@ -96,6 +97,20 @@ def test_quantities_read_as_people_write_them(shown: object, text: str) -> None:
 def test_differences_may_be_negative() -> None:
     assert (yuan_text(-5), yuan_text(-100_000)) == ("-¥0.05", "-¥1,000.00")
     assert tonnes_text(-1) == "-0.001 tCO2e"
+
+
+@pytest.mark.parametrize(
+    ("feed", "text"),
+    [
+        ("carbon-kg", "-1.234 tCO2e"),
+        ("carbon-kg-remote", "-1.234 tCO2e"),
+        ("delivered-value-fen", "-¥12.34"),
+        ("processed-volume-kg", "-1,234 kg"),
+        ("soil-moisture", "-1,234"),
+    ],
+)
+def test_a_figure_of_a_feed_has_the_unit_that_its_name_says(feed: str, text: str) -> None:
+    assert feed_text(feed, -1_234) == text
 
 
 @pytest.mark.parametrize("text", ["2018-13", "2018-00", "2018-1", "1969-12", "18-12", "2018-12 ", "", "2018/12"])

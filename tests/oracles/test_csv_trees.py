@@ -58,7 +58,7 @@ def facts(error: InventoryError) -> tuple[str, int | None, str | None, str | Non
 
 
 def test_a_missing_file_is_named(tmp_path) -> None:
-    with pytest.raises(MissingFile, match=r"trees\.csv.*读不到.*cannot be read \(No such file"):
+    with pytest.raises(MissingFile, match=r"trees\.csv.*读不到.*cannot be read \(no such file"):
         read_raw(tmp_path / "trees.csv")
 
 

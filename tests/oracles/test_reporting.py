@@ -26,13 +26,13 @@ from ledger_service.chain.carrier import Carrier, NotMined
 from ledger_service.chain.client import Chain, Refused, connect
 from ledger_service.chain.deployment import Deployment
 from ledger_service.domain.identifiers import bytes32_of
+from ledger_service.files import FolderInUse
 from oracles.commands import app
 from oracles.errors import (
     InvalidParameters,
     MissingFile,
     NothingToReport,
     SignerError,
-    StateInUse,
     WouldEquivocate,
 )
 from oracles.evidence import merkle_root
@@ -357,7 +357,7 @@ def test_the_status_says_that_a_round_is_disputed(make: Callable[..., Path], cha
     members = (KEYS["committee"].address, KEYS["deployer"].address, "0x" + 40 * "3")
     committee_calls(chain, panel.electPanel(*members))
     chain.send(panel.challenge(candidate, b"\1" * 32, b"\2" * 32), KEYS["operator-2"])
-    assert "质疑中 · disputed seq 1" in run_command("status", "--settings", make("operator-1")).stdout
+    assert "质疑中 · disputed 序号 seq 1" in run_command("status", "--settings", make("operator-1")).stdout
     let_pass(chain, WINDOW)
     with working(make("operator-1")) as reporter:
         assert reporter.advance()[1] == 0
@@ -365,7 +365,7 @@ def test_the_status_says_that_a_round_is_disputed(make: Callable[..., Path], cha
 
 @pytest.mark.usefixtures("voided")
 def test_the_status_says_that_a_round_is_void(make: Callable[..., Path]) -> None:
-    assert "作废 · void seq 1" in run_command("status", "--settings", make("operator-1")).stdout
+    assert "作废 · void 序号 seq 1" in run_command("status", "--settings", make("operator-1")).stdout
 
 
 @pytest.mark.usefixtures("voided")
@@ -433,7 +433,7 @@ def test_a_stranger_is_refused_by_the_contract(make: Callable[..., Path]) -> Non
 
 def test_two_processes_in_one_folder_are_refused(make: Callable[..., Path]) -> None:
     settings = make("operator-1")
-    with working(settings), pytest.raises(StateInUse), working(settings):
+    with working(settings), pytest.raises(FolderInUse, match="state"), working(settings):
         pass
 
 
@@ -480,7 +480,7 @@ def test_evidence_of_a_day_is_anchored_once(make: Callable[..., Path], chain: Ch
     settings = make("operator-1", head='evidence = "evidence"\n')
     refused = run_command("anchor", "--settings", settings, "--day", "2025-06-30")
     assert refused.exit_code == 2
-    assert "no such folder" in refused.stderr
+    assert "没有这个文件或文件夹" in refused.stderr
     assert "not a day" in run_command("anchor", "--settings", settings, "--day", "yesterday").stderr
     (tmp_path / "evidence" / "2025-06-30" / "sensors").mkdir(parents=True)
     (tmp_path / "evidence" / "2025-06-30" / "sensors" / "a.frames").write_bytes(b"one\ntwo\n")

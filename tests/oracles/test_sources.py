@@ -366,9 +366,9 @@ def test_a_busy_server_is_asked_again_after_longer_and_longer() -> None:
 
 def test_a_server_that_stays_busy_is_given_up() -> None:
     came, waits, asked = fetch(answer(503))
-    assert "HTTP 503, 5 ×" in str(came)
+    assert "HTTP 503，已试 5 次" in str(came)
     assert (waits, asked) == ([0.5, 1.0, 2.0, 4.0], 5)
-    assert "ReadTimeout" in str(fetch(broken)[0])
+    assert "等待超时" in str(fetch(broken)[0])
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 501])
