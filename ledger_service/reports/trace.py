@@ -27,7 +27,7 @@ from ledger_service.domain.bilingual import Words
 from ledger_service.domain.books import EventId, Record
 from ledger_service.domain.errors import LedgerError
 from ledger_service.domain.identifiers import Address, text_of
-from ledger_service.domain.units import Bps, Kg, Period, yuan_text
+from ledger_service.domain.units import Bps, Kg, Period, feed_text, yuan_text
 from ledger_service.facts import agreements, batch_numbered, certificate_numbered, emitted, final_rounds
 from ledger_service.projection import REMEMBERED, Projection
 from ledger_service.settlement import RegisterFolder, open_register
@@ -276,17 +276,18 @@ def trace_round(reader: Reader, identifier: bytes) -> Iterator[Step]:
     """Walks back from a final round: what a panel had to say of it, the signed reports, the evidence."""
     measured = final_rounds(reader)[identifier]
     result, final = measured.result, measured.finalised.event
+    feed = text_of(final.feed)
     yield _step(
         measured.finalised,
         Words("监测轮次", "monitoring round"),
         ("轮次", "round", _hex(identifier)),
-        ("监测项", "feed", text_of(final.feed)),
+        ("监测项", "feed", feed),
         ("对象", "subject", text_of(final.subject)),
-        ("数值", "value", f"{result.value:,}"),
-        ("不确定度", "uncertainty", f"{result.uncertainty:,}"),
+        ("数值", "value", feed_text(feed, result.value)),
+        ("不确定度", "uncertainty", feed_text(feed, result.uncertainty)),
         ("方法学", "methodology", _hex(result.methodology)),
     )
-    yield from _dispute(reader, identifier)
+    yield from _dispute(reader, identifier, feed)
     for report in measured.reports:
         signed = report.event.report
         yield _step(
@@ -304,7 +305,7 @@ def trace_round(reader: Reader, identifier: bytes) -> Iterator[Step]:
             yield _step(anchored, Words("原始数据锚定", "raw data"), root)
 
 
-def _dispute(reader: Reader, identifier: bytes) -> Iterator[Step]:
+def _dispute(reader: Reader, identifier: bytes, feed: str) -> Iterator[Step]:
     """Who challenged the round, what the panel decided, and what it put in its place or beside it."""
     for challenged in emitted(reader, Challenged):
         if challenged.event.round == identifier:
@@ -328,9 +329,9 @@ def _dispute(reader: Reader, identifier: bytes) -> Iterator[Step]:
             yield _step(
                 restated,
                 Words("更正", "restatement"),
-                ("原数值", "value before", f"{restated.event.old_value:,}"),
-                ("更正值", "restated value", f"{restated.event.figures.value:,}"),
-                ("不确定度", "uncertainty", f"{restated.event.figures.uncertainty:,}"),
+                ("原数值", "value before", feed_text(feed, restated.event.old_value)),
+                ("更正值", "restated value", feed_text(feed, restated.event.figures.value)),
+                ("不确定度", "uncertainty", feed_text(feed, restated.event.figures.uncertainty)),
                 ("证据根", "evidence root", _hex(restated.event.figures.evidence_root)),
             )
 

@@ -89,7 +89,7 @@ def test_a_payment_is_walked_back_to_what_the_reporters_signed(county, books) ->
     assert (register["index"], register["weight"], register["weight before it"]) == ("1", "250,000", "700,001")
     assert register["total"] == "1,123,458"
     assert batch["serials"] == "1–1,123,458"
-    assert (measured["feed"], measured["subject"], measured["value"]) == ("carbon-kg", "pool-1", "1,123,458")
+    assert (measured["feed"], measured["subject"], measured["value"]) == ("carbon-kg", "pool-1", "1,123.458 tCO2e")
     assert {facts(step)["signer"] for step in steps if step.title.en == "signed report"} == {
         reporter.address for reporter, _ in county.reporters
     }
@@ -179,13 +179,14 @@ def test_a_trace_shows_who_challenged_and_what_the_panel_put_in_its_place(county
     assert (measured.candidate.event.value, measured.result.value, measured.result.uncertainty) == (11, 9, 1)
     assert measured.restatement is None
     shown = {step.title.en: facts(step) for step in steps}
-    assert shown["monitoring round"]["value"] == "9"
+    assert shown["monitoring round"]["value"] == "0.009 tCO2e"
     assert (shown["challenge"]["challenger"], shown["challenge"]["reason"]) == (
         county.cooperative.address,
         "plot 7 burned",
     )
     assert shown["verdict"]["verdict"] == "更正 restated"
-    assert (shown["restatement"]["value before"], shown["restatement"]["restated value"]) == ("11", "9")
+    restated = shown["restatement"]
+    assert (restated["value before"], restated["restated value"]) == ("0.011 tCO2e", "0.009 tCO2e")
     assert shown["raw data"]["evidence root"] == "0x" + figures[4].hex()
     assert len([step for step in steps if step.title.en == "signed report"]) == len(county.reporters)
 
