@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
+from ledger_service.domain.units import SquareMetres
 from oracles.errors import Contradiction, InvalidRequest, NothingMeasured, UnknownReference
 from oracles.evidence import RawFile, read_raw
 from oracles.findings import (
@@ -22,7 +23,6 @@ from oracles.findings import (
 from oracles.methodologies import ar_tool14, registry, vm0047_census
 from oracles.methodologies.allometry import (
     ENVIRONMENTAL,
-    KILOGRAMS_PER_TONNE,
     Allometry,
     above_ground_t_per_hectare,
     allometry,
@@ -30,7 +30,7 @@ from oracles.methodologies.allometry import (
 from oracles.methodologies.heights import NO_HEIGHTS, fill, model_of
 from oracles.methodologies.stocks import CO2_PER_CARBON, Z_TWO_SIDED_90, StockRules, height_error_of_change
 from oracles.periods import Monitoring, PlotChange, VisitFigure, assemble, basal_area_cross_check, conclude
-from oracles.readings import SQUARE_METRES_PER_HECTARE, Holder, Parcel, PlotVisit, Stratum
+from oracles.readings import KILOGRAMS_PER_TONNE, SQUARE_METRES_PER_HECTARE, Holder, Parcel, PlotVisit, Stratum
 from oracles.sources import fia
 from oracles.sources.census import read_census
 from oracles.sources.csv_trees import (
@@ -460,13 +460,12 @@ def _check_land(strata: Sequence[Stratum], land: Sequence[Parcel], file: str) ->
     for stratum in strata:
         areas = [parcel.area_m2 for parcel in land if parcel.stratum == stratum.name]
         if abs(sum(areas) - stratum.area_m2) > max(len(areas), 1):
-            listed, known = f"{sum(areas):,} m²", f"{float(stratum.area_m2):,.0f} m²"
+            listed, known = SquareMetres(sum(areas)), SquareMetres(round(stratum.area_m2))
             raise Contradiction(
                 f"分层“{stratum.name}”的小班合计 {listed}，分层表为 {known}",
                 f"the parcels of stratum “{stratum.name}” add up to {listed}, the strata table says {known}",
                 file=file,
                 column="area",
-                value=str(sum(areas)),
             )
 
 
@@ -526,8 +525,8 @@ def _canopy_cross_check(
             )
         change += areas[name] * math.fsum(stocks[name]) / len(stocks[name]) * (second / first - 1)
     return change, (
-        f"交叉核对：{len(land)} 个小班的冠层指数推出 {change:,.1f} tCO2e"
-        f" · cross-check: a canopy index of {len(land)} parcels at both dates suggests {change:,.1f} tCO2e"
+        f"交叉核对：{len(land)} 个小班的冠层指数推出 {change:,.3f} tCO2e"
+        f" · cross-check: a canopy index of {len(land)} parcels at both dates suggests {change:,.3f} tCO2e"
     )
 
 

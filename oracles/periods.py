@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from ledger_service.domain.units import tonnes_text
 from oracles.errors import InvalidMonitoring, InvalidRequest, NothingMeasured
 from oracles.evidence import RawFile, evidence_root
 from oracles.findings import Finding, Policy, flags_of
 from oracles.methodologies.methodology import Methodology
 from oracles.methodologies.sampling import Estimate, Observation, StratumMean, StratumSample, stratified_mean
 from oracles.methodologies.stocks import Change
-from oracles.readings import SQUARE_METRES_PER_HECTARE, Holder, Parcel, Tenure
+from oracles.readings import KILOGRAMS_PER_TONNE, SQUARE_METRES_PER_HECTARE, Holder, Parcel, Tenure, area_text
 from oracles.registers import (
     MICROGRAMS_PER_KILOGRAM,
     HolderWeight,
@@ -28,8 +29,6 @@ from oracles.registers import (
     sum_by_holder,
 )
 from oracles.times import utc_date
-
-KILOGRAMS_PER_TONNE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,9 @@ class Monitoring:
     def __post_init__(self) -> None:
         if not self.period_start < self.period_end <= self.observed_at:
             raise InvalidMonitoring(
-                "监测期的起止和观测时间不合理", "the period must start before it ends, and end before it is observed"
+                f"监测期 {self.period_start} 至 {self.period_end}、观测于 {self.observed_at}（UTC 秒）不合理",
+                "the period must start before it ends, and end before it is observed:"
+                f" {self.period_start} to {self.period_end}, observed at {self.observed_at}, UTC seconds",
             )
         if self.credited_kg < 0 or (self.refusal is not None and self.credited_kg):
             raise InvalidMonitoring("拒绝签发时不能有碳汇量", "a refused period credits nothing")
@@ -188,19 +189,21 @@ class Monitoring:
         lines = [f"监测期 {start} 至 {end}（不含）· period from {start} to {end} (exclusive)", *self.notes]
         for stratum in self.strata:
             figures = (
-                f"{stratum.area_hectares:,.1f} ha, n = {stratum.plots}, "
+                f"{area_text(stratum.area_hectares)}, n = {stratum.plots}, "
                 f"{stratum.mean_tco2e_per_hectare:+.3f} ± {stratum.standard_error_tco2e_per_hectare:.3f} tCO2e/ha"
             )
             lines.append(f"分层 {stratum.stratum}：{figures}（均值 ± 标准误 · mean ± standard error）")
         lines += [
-            f"全部 {estimate.area_hectares:,.1f} ha，{estimate.plots} 个样地：平均变化 {estimate.mean:+.4f} tCO2e/ha"
+            f"全部 {area_text(estimate.area_hectares)}，{estimate.plots} 个样地：平均变化 {estimate.mean:+.4f} tCO2e/ha"
             f" · mean change of {estimate.plots} plots over all strata",
             f"t({estimate.degrees_of_freedom}) = {estimate.t:.4f}，90 % 半宽 {estimate.half_width:.4f} tCO2e/ha，"
             f"u = {u:.2f} % · half-width of the 90 % interval, and relative to the change",
-            f"× {change.factor:.6f}：{change.undiscounted:,.1f} → {change.discounted:,.1f} tCO2e（{self.deduction}）"
+            f"× {change.factor:.6f}：{change.undiscounted:,.3f} → {change.discounted:,.3f} tCO2e（{self.deduction}）"
             f" · {100 * (1 - change.factor):.4g} % is deducted",
-            f"计入 {self.credited_kg:,} kg，已扣泄漏 {self.leakage_kg:,} kg · credited, rounded down, less leakage",
-            f"不确定度 {self.uncertainty_kg:,} kg，交叉核对 {self.cross_check_kg:,} kg · uncertainty, cross-check",
+            f"计入 {tonnes_text(self.credited_kg)}，已扣泄漏 {tonnes_text(self.leakage_kg)}"
+            " · credited, rounded down, less leakage",
+            f"不确定度 {tonnes_text(self.uncertainty_kg)}，交叉核对 {tonnes_text(self.cross_check_kg)}"
+            " · uncertainty, cross-check",
             f"{len(self.parcels)} 个小班，{len(self.holders)} 位持有人 · parcels and the holders who share in them",
         ]
         lines += [str(finding) for finding in self.findings]
@@ -296,7 +299,7 @@ def conclude(
     `whole_kg` is the smallest quantity that the methodology credits: 1,000 where it is a tonne.
     """
     if leakage_kg < 0:
-        raise InvalidRequest("泄漏不能为负", "leakage cannot be negative")
+        raise InvalidRequest(f"泄漏不能为负：{leakage_kg} kg", f"leakage cannot be negative: {leakage_kg} kg")
     change = Change(estimate.total, estimate.half_width_fraction, remaining(estimate.half_width_fraction))
     remaining_kg = math.floor(change.discounted * KILOGRAMS_PER_TONNE) - leakage_kg
     remaining_kg -= remaining_kg % whole_kg
@@ -339,7 +342,7 @@ def _refusal(change: Change, remaining_kg: int, strata: Sequence[StratumChange])
     """Why nothing may be issued, or None. A negative change is a reversal, never an issuance."""
     u = 100 * change.half_width_fraction
     if change.undiscounted < 0:
-        fall = f"{-change.undiscounted:,.1f} tCO2e"
+        fall = f"{-change.undiscounted:,.3f} tCO2e"
         return f"碳储量减少 {fall}，这是逆转，不签发 · the stock fell by {fall}: a reversal, nothing is issued"
     if change.discounted <= 0:
         return (
@@ -399,6 +402,6 @@ def basal_area_cross_check(plots: Sequence[PlotChange], areas: Mapping[str, floa
     ratio = stock / basal_area
     return growth.total * ratio, (
         f"交叉核对（代替遥感）：断面积增长 {growth.mean:+.4f} m²/ha × {ratio:.3f} tCO2e/m²"
-        f" = {growth.total * ratio:,.1f} tCO2e"
+        f" = {growth.total * ratio:,.3f} tCO2e"
         " · cross-check in place of remote sensing: basal area growth (diameters only) times a stand-level ratio"
     )

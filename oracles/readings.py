@@ -8,11 +8,18 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ledger_service.domain.units import SquareMetres
 from oracles.errors import InvalidReading
 
+KILOGRAMS_PER_TONNE = 1_000
 SQUARE_METRES_PER_HECTARE = 10_000
 SQUARE_METRES_PER_MU = Fraction(10_000, 15)
 """One mu (亩) is a fifteenth of a hectare; it is shown and read, never stored."""
+
+
+def area_text(hectares: float) -> str:
+    """An area as a person reads it, in 亩 and hectares, to the square metre."""
+    return str(SquareMetres(round(hectares * SQUARE_METRES_PER_HECTARE)))
 
 
 @dataclass(frozen=True, slots=True)

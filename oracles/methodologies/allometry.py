@@ -20,13 +20,11 @@ from oracles.errors import (
     UnknownReference,
 )
 from oracles.evidence import RawFile
-from oracles.readings import WOOD_DENSITY, PlotVisit, Quantity, Tree
+from oracles.readings import KILOGRAMS_PER_TONNE, WOOD_DENSITY, PlotVisit, Quantity, Tree
 from oracles.sources.tables import read_table
 
 Array = Any
 """A float, or an array of floats: the equations serve single trees and draws of thousands."""
-
-KILOGRAMS_PER_TONNE = 1000
 
 _COEFFICIENT = Quantity("系数", "coefficient", "", most=1e6)
 _EXPONENT = Quantity("指数", "exponent", "", most=5)
@@ -118,8 +116,8 @@ class Equation:
                 row=tree.row,
                 column="height_m",
                 tree=tree.label,
-                advice_zh="此方程需要树高；补测，或用 --height-model 由胸径推算",
-                advice_en="this equation needs the height; measure it, or let --height-model fill it in",
+                advice_zh="此方程需要树高；补测，或用 --heights 由胸径推算",
+                advice_en="this equation needs the height; measure it, or let --heights fill it in",
             )
         if self.needs_density and tree.wood_density_g_cm3 is None:
             raise MissingMeasurement(
@@ -291,7 +289,7 @@ def allometry(key: str, *, environment: float | None = None, equations: RawFile 
     """The biomass equation of that key; `equations` is the file behind `file`, `environment` the E of eq. 7."""
     if (key == "file") != (equations is not None):
         raise InvalidRequest(
-            "方程文件（--equations）与 --allometry file 要一起用", "--equations and --allometry file go together"
+            "方程文件（--equations）与 --equation file 要一起用", "--equations and --equation file go together"
         )
     if equations is not None:
         return read_equations(equations)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
 from oracles.errors import InvalidReading
-from oracles.methodologies.allometry import KILOGRAMS_PER_TONNE, Allometry, Equation
+from oracles.methodologies.allometry import Allometry, Equation
 from oracles.methodologies.heights import HeightModel
 from oracles.methodologies.stocks import Covariate, StockRules, stock
-from oracles.readings import PlotVisit, Stratum, Tree
+from oracles.readings import KILOGRAMS_PER_TONNE, PlotVisit, Stratum, Tree
 
 Array = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from oracles.errors import UnknownReference
 from oracles.explanation import Step
-from oracles.methodologies.allometry import KILOGRAMS_PER_TONNE, Allometry, above_ground_t_per_hectare
+from oracles.methodologies.allometry import Allometry, above_ground_t_per_hectare
 from oracles.methodologies.heights import HeightModel
 from oracles.methodologies.sampling import (
     CovariateSample,
@@ -27,7 +27,7 @@ from oracles.methodologies.sampling import (
     post_stratified_mean,
     stratum_mean,
 )
-from oracles.readings import PlotVisit, Stratum
+from oracles.readings import KILOGRAMS_PER_TONNE, PlotVisit, Stratum
 
 CO2_PER_CARBON = 44 / 12
 """t CO2 per t C."""

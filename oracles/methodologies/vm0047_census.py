@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from oracles.errors import InvalidReading, NothingMeasured, TooFewPlots
 from oracles.explanation import Step
-from oracles.methodologies.allometry import KILOGRAMS_PER_TONNE
 from oracles.methodologies.methodology import digest_of
 from oracles.methodologies.sampling import (
     Estimate,
@@ -21,6 +20,7 @@ from oracles.methodologies.sampling import (
     t_two_sided_90,
 )
 from oracles.methodologies.stocks import CO2_PER_CARBON, Z_TWO_SIDED_90
+from oracles.readings import KILOGRAMS_PER_TONNE
 
 KEY, VERSION = "vm0047-census", "1.1"
 CARBON_FRACTION = 0.47

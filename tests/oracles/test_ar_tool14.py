@@ -46,7 +46,7 @@ def stock_of(trees: str, strata: str) -> Stock:
 
 
 def test_a_tree_without_height_is_named_and_no_height_is_invented() -> None:
-    with pytest.raises(MissingMeasurement, match=r"--height-model") as refused:
+    with pytest.raises(MissingMeasurement, match=r"--heights") as refused:
         stock_of(HEADER + "P1,pine,400,Pinus,20,15,0.45,\nP2,pine,400,Pinus,21,,0.45,\n", "stratum,area_ha\npine,3\n")
     error = refused.value
     assert (error.file, error.row, error.column, error.tree) == ("trees.csv", 3, "height_m", "P2/#3 Pinus")

@@ -181,7 +181,7 @@ def test_only_missing_heights_are_filled_and_they_are_marked() -> None:
 def test_a_filled_inventory_is_close_to_the_measured_one_and_its_half_width_wider() -> None:
     full, gaps = inventory(missing=0), inventory(missing=10)
     model = fit_best(*measured_heights(gaps.visits))
-    with pytest.raises(MissingMeasurement, match="--height-model"):
+    with pytest.raises(MissingMeasurement, match="--heights"):
         ar_tool14.METHODOLOGY.stock(gaps.visits, gaps.strata, chave2014_eq4)
     measured = ar_tool14.METHODOLOGY.stock(full.visits, full.strata, chave2014_eq4)
     filled = fill(gaps.visits, model)
