@@ -9,6 +9,7 @@ can tell whether an archive is the one it was computed from, and whether a line 
 import io
 import json
 import tarfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -63,8 +64,12 @@ class Job:
             if unknown := [name for name in given if name not in most]:
                 raise InvalidRequest(f"{self.kind} 不用 {unknown[0]}", f"{self.kind} has no {what} {unknown[0]}")
         for name, value in self.settings.items():
-            if type(value) is not (str if name in TEXT_SETTINGS else int):
-                raise InvalidRequest(f"设置 {name} 类型不对", f"setting {name} has a wrong type: {value!r}")
+            is_text = name in TEXT_SETTINGS
+            if type(value) is not (str if is_text else int):
+                zh, en = ("文字", "text") if is_text else ("整数", "a whole number")
+                raise InvalidRequest(
+                    f"设置 {name} 应为{zh}，不是 {value!r}", f"setting {name} must be {en}, not {value!r}"
+                )
 
     def to_json(self) -> bytes:
         """The job in canonical JSON, with the name and hash of every file."""
@@ -288,9 +293,9 @@ def evidence_entries(files: Sequence[RawFile]) -> list[tuple[str, bytes]]:
 
 
 def _entries(job: Job, archive: bytes) -> list[tuple[str, bytes]]:
-    files = list({file.name: file for file in job.files.values()}.values())
-    if len(files) != len(job.files):
-        raise InvalidRequest("两份证据同名", "two pieces of evidence have one name")
+    files = list(job.files.values())
+    if repeated := [name for name, count in Counter(file.name for file in files).items() if count > 1]:
+        raise InvalidRequest(f"两份证据同名：{repeated[0]}", f"two pieces of evidence have one name: {repeated[0]}")
     return sorted(
         [
             *evidence_entries(files),
@@ -356,7 +361,7 @@ def _carbon_cross_check(job: Job, evidence_root: bytes) -> Result:
 def _checking(monitored: Monitoring, evidence_root: bytes) -> Result:
     refusal = monitored.refusal
     if not monitored.is_cross_checked:
-        refusal = "没有独立的核对数据 · there is nothing independent to check it with"
+        refusal = "没有可供交叉核对的独立数据 · there is nothing independent to check it with"
     return _result(monitored, evidence_root, value=monitored.cross_check_kg, refusal=refusal)
 
 

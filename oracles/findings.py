@@ -106,7 +106,11 @@ def read_policy(raw: RawFile) -> Policy:
     for name, otherwise in (("cloud_share", CLOUD_SHARE), ("least_usable_share", LEAST_USABLE_SHARE)):
         share = given.get(name, otherwise)
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-            raise InvalidParameters(raw.name, f"{name} 应在 0 与 1 之间", f"{name} must lie between 0 and 1")
+            raise InvalidParameters(
+                raw.name,
+                f"{name} 应在 0 与 1 之间，不是 {share!r}",
+                f"{name} must lie between 0 and 1, not {share!r}",
+            )
         shares[name] = float(share)
     return Policy(refuse, **shares)
 

@@ -82,13 +82,18 @@ def monitor_sensors(
         fill: Gaps of up to so many moments are filled.
     """
     if not period_start < period_end:
-        raise InvalidMonitoring("监测期的终点不晚于起点", "the period must start before it ends")
+        raise InvalidMonitoring(
+            f"监测期的终点 {period_end} 不晚于起点 {period_start}（UTC 秒）",
+            f"the period must start before it ends: {period_start} to {period_end}, UTC seconds",
+        )
     if (readings is None) == (frames is None) or (frames is None) != (devices is None):
         raise InvalidRequest(
             "readings 与 frames+devices 二选一", "either readings, or frames and devices, must be given"
         )
-    if scale < 1 or fill < 0:
-        raise InvalidRequest("scale 至少为 1，fill 不能为负", "scale must be at least 1, fill not negative")
+    if scale < 1:
+        raise InvalidRequest(f"scale 至少为 1，不是 {scale}", f"scale must be at least 1, not {scale}")
+    if fill < 0:
+        raise InvalidRequest(f"fill 不能为负：{fill}", f"fill must not be negative: {fill}")
     given = {"limits": limits, "readings": readings, "frames": frames, "devices": devices}
     given |= {"stations": stations, "policy": policy}
     raws = {role: read_raw(path, role=role) for role, path in given.items() if path is not None}

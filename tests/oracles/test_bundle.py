@@ -49,8 +49,8 @@ def archive(carbon: Job) -> bytes:
         ("astrology", SETTINGS, "no such computation"),
         ("carbon", {"subject": "x"}, "needs the setting period_start"),
         ("carbon", {**SETTINGS, "seed": 1}, "has no setting seed"),
-        ("carbon", {**SETTINGS, "period_start": "2020"}, "wrong type"),
-        ("carbon", {**SETTINGS, "leakage_kg": True}, "wrong type"),
+        ("carbon", {**SETTINGS, "period_start": "2020"}, "应为整数，不是 '2020'"),
+        ("carbon", {**SETTINGS, "leakage_kg": True}, "must be a whole number, not True"),
     ],
 )
 def test_a_job_that_cannot_be_done_is_refused(
