@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ledger_service.domain.errors import LedgerError
+from ledger_service.domain.units import feed_text
 from oracles.bundle import LineProof, make_job, prove_line, reproduce, run
 from oracles.errors import InvalidBundle, InvalidRequest, OracleError
 from oracles.evidence import read_raw
@@ -31,6 +32,7 @@ from oracles.methodologies.registry import methodology
 from oracles.methodologies.stocks import Covariate, Stock
 from oracles.quality import Flag, Limits, fill_gaps
 from oracles.quality_report import render
+from oracles.readings import area_text
 from oracles.reporting import Outcome, Reporter, open_signer, read_settings, reporter_at, to_mapping
 from oracles.sources import fia
 from oracles.sources.census import read_census
@@ -98,11 +100,11 @@ def estimate(
         Path | None, typer.Option(help="分层表（普查为分组表）· table of strata, or of census groups")
     ] = None,
     methodology_key: Annotated[str, typer.Option("--methodology", help="方法学 · methodology")] = "ar-tool14",
-    allometry_key: Annotated[str, typer.Option("--allometry", help="生物量方程 · biomass equation")] = "chave2014-eq4",
+    equation: Annotated[str, typer.Option(help="生物量方程 · biomass equation")] = "chave2014-eq4",
     equations: Annotated[
-        Path | None, typer.Option(help="方程表，配 --allometry file · equations a·D^b·H^c by species")
+        Path | None, typer.Option(help="方程表，配 --equation file · equations a·D^b·H^c by species")
     ] = None,
-    height_model: Annotated[
+    heights: Annotated[
         HeightChoice, typer.Option(help="树高模型，补缺测树高 · model that fills in missing heights")
     ] = HeightChoice.NONE,
     environment: Annotated[
@@ -159,13 +161,13 @@ def estimate(
                 f"--source {source.value} 需要 --trees 和 --strata",
                 f"--source {source.value} needs --trees and --strata",
             )
-        equation = allometry(
-            allometry_key,
+        biomass = allometry(
+            equation,
             environment=environment,
             equations=None if equations is None else read_raw(equations),
         )
         if source is Source.CENSUS:
-            _estimate_census(trees, strata, equation, explain=explain, as_json=as_json)
+            _estimate_census(trees, strata, biomass, explain=explain, as_json=as_json)
             return
         if methodology_key == vm0047_census.KEY:
             raise InvalidRequest(
@@ -184,8 +186,8 @@ def estimate(
         _estimate_csv(
             inventory,
             rules,
-            equation,
-            model_of(height_model.value, inventory.visits, environment),
+            biomass,
+            model_of(heights.value, inventory.visits, environment),
             _covariate(inventory, covariate, raster, clouds, parcels, plots, post_strata),
             None
             if monte_carlo is None
@@ -195,7 +197,7 @@ def estimate(
         )
 
 
-SettingsOption = Annotated[Path, typer.Option(help="报告者设置 TOML · settings of the reporter")]
+SettingsOption = Annotated[Path, typer.Option(help="监测方设置 TOML · settings of the reporter")]
 
 
 @app.command()
@@ -217,6 +219,10 @@ def report(
             return
         for outcome in outcomes:
             _tell(outcome)
+        _next(
+            "status 看各轮情况；run 在质疑期满后定案",
+            "`status` shows how the rounds stand; `run` makes them final after the challenge window",
+        )
 
 
 @app.command(name="run")
@@ -227,6 +233,7 @@ def run_schedule(
 ) -> None:
     """按计划报告、锚定昨日证据、到期定案，直到 Ctrl-C · Reports, anchors and finalises on a schedule until Ctrl-C."""
     with refusals_in_one_line(), _reporter(settings) as reporter:
+        typer.echo(f"每 {every:g} 秒一遍，Ctrl-C 停止 · every {every:g} seconds, until Ctrl-C", err=True)
         done = 0
         while True:
             for one in reporter.settings.rounds:
@@ -251,8 +258,9 @@ def run_schedule(
                 typer.echo(str(refusal), err=True)
             done += 1
             if times is not None and done >= times:
-                return
+                break
             time.sleep(every)
+        _next("status 看各轮情况", "`status` shows how the rounds stand")
 
 
 @app.command()
@@ -270,19 +278,27 @@ def anchor(
             root, files, was_needed = reporter.anchor_day(chosen)
         known = "已锚定 · anchored" if was_needed else "早已锚定 · was anchored already"
         typer.echo(f"0x{root.hex()} {files} 个文件 files, {known}")
+        _next(
+            "原样保存当日文件夹，任何人都能重算这个根",
+            "keep the folder of the day as it is: anyone can compute this root again",
+        )
 
 
 @app.command()
 def status(settings: SettingsOption) -> None:
-    """这个报告者在链上的情况 · How this reporter stands on chain."""
+    """这个监测方在链上的情况 · How this reporter stands on chain."""
     with refusals_in_one_line(), _reporter(settings) as reporter:
-        typer.echo(f"报告者 reporter {reporter.signer.address}")
+        typer.echo(f"监测方 reporter {reporter.signer.address}")
         if (flight := reporter.carrier.in_flight()) is not None:
-            typer.echo(f"在途交易 in flight: nonce {flight['nonce']}, sent {len(flight['sent'])} ×")
+            typer.echo(f"在途交易 in flight: nonce {flight['nonce']}, 已发 sent {len(flight['sent'])} ×")
         for one in reporter.status():
             typer.echo(f"{one.feed} {one.kind} {one.subject}: 组 group {one.group}, 序号 last seq {one.last_seq}")
             for line in one.reported:
                 typer.echo(f"  {line}")
+        _next(
+            "report 报告缺的各轮；run 到期提名、定案",
+            "`report` reports what is missing; `run` nominates and makes final in time",
+        )
 
 
 @app.command(name="reproduce")
@@ -307,6 +323,10 @@ def reproduce_bundle(
         for name, value in content.items():
             if value is not None:
                 typer.echo(f"{name} {value}")
+        _next(
+            "与链上报告核对（--root 核对证据根）；prove 证明其中某一行",
+            "compare it with the report on chain (--root checks the evidence root); `prove` shows that a line is in it",
+        )
 
 
 @app.command()
@@ -318,6 +338,11 @@ def prove(
     """证明报告依据了某文件的某一行 · Proves that a line of a file is under the evidence root of a report."""
     with refusals_in_one_line():
         typer.echo(prove_line(read_raw(bundle).content, file, line, name=bundle.name).to_json())
+        _next(
+            "存为文件交给对方，用 verify --root 核对",
+            "save it; whoever has the report checks it with `verify --root`",
+            err=True,
+        )
 
 
 @app.command()
@@ -336,6 +361,10 @@ def verify(
             raise InvalidBundle(proof.name, "不成立", "does not hold for this root")
         typer.echo(f"成立 holds: {known.file} 第 {known.line} 行 line {known.line}")
         typer.echo(known.content.decode("utf-8", "replace"))
+        _next(
+            "确认此根就是链上报告的：服务 /batches/编号 的 evidence_root",
+            "see that this root is the one on chain: `evidence_root` at /batches/{number} of the service",
+        )
 
 
 @app.command()
@@ -373,6 +402,7 @@ def collect(
             journal.close()
         for verdict, count in journal.verdicts.items():
             typer.echo(f"{verdict.value}: {count:,}")
+        _next("quality --frames 检查收到的帧", "`quality --frames` checks what came", err=True)
 
 
 @app.command()
@@ -462,9 +492,9 @@ def zonal(
         typer.echo(f"{len(zones):,} 个小班写入 {out} · {len(zones):,} parcels written")
         for finding in of_zones(raster.name, zones, policy):
             typer.echo(str(finding))
-        typer.echo(
-            "下一步：estimate --raster 作协变量，或在报告设置里用 raster_first、raster_second 交叉核对"
-            " · next: estimate --raster, or raster_first and raster_second in a reporter's settings"
+        _next(
+            "estimate --raster 作协变量，或在报告设置里用 raster_first、raster_second 交叉核对",
+            "`estimate --raster`, or raster_first and raster_second in a reporter's settings",
         )
 
 
@@ -477,7 +507,11 @@ def laboratory(
     """核对化验报告的签名 · Checks that a laboratory signed exactly this report."""
     with refusals_in_one_line():
         _require_signed(report, signature, key)
-        typer.echo(f"签名有效 · the laboratory has signed {report.name}")
+        typer.echo(f"{report.name}：签名有效 · the laboratory has signed {report.name}")
+        _next(
+            "用作 estimate --laboratory，或报告设置里的 laboratory",
+            "use it as `estimate --laboratory`, or as laboratory in a reporter's settings",
+        )
 
 
 @app.command()
@@ -499,10 +533,14 @@ def fetch(
             raw, content = fetch_json(url, name=out.name, client=client)
         made = None if table is None else table_of(raw.name, content, rows, column or [])
         out.write_bytes(raw.content)
-        typer.echo(f"{out} {len(raw.content):,} bytes, sha256 {raw.sha256.hex()}")
-        if table is not None and made is not None:
-            write_csv(table, *made)
-            typer.echo(f"{table}: {len(made[1]):,} 行 rows; 可用作其他命令的输入 · ready for the other commands")
+        size, digest = f"{len(raw.content):,}", raw.sha256.hex()
+        typer.echo(f"{out}：{size} 字节，sha256 {digest} · {size} bytes")
+        if table is None or made is None:
+            _next("加 --table 与 --column 转成表", "make a table of it with --table and --column")
+            return
+        write_csv(table, *made)
+        typer.echo(f"{table}：{len(made[1]):,} 行 · {len(made[1]):,} rows")
+        _next(f"{table} 可用作其他命令的输入", f"{table} is ready for the other commands")
 
 
 FLAG_NAME = {flag: name for name, flag in FLAGS_BY_NAME.items()}
@@ -527,10 +565,16 @@ def _prompt(keystore: Path) -> str:
     return str(typer.prompt(f"口令 passphrase {keystore}", hide_input=True, err=True))
 
 
+def _next(zh: str, en: str, *, err: bool = False) -> None:
+    """What a person can do after this; on the error channel where the output is for a machine."""
+    typer.echo(f"下一步：{zh} · next: {en}", err=err)
+
+
 def _tell(outcome: Outcome) -> None:
     done = "已在链上 · was there" if outcome.was_there else "已上链 · reported"
+    value = feed_text(outcome.feed, outcome.result.value)
     typer.echo(
-        f"{outcome.feed} 0x{outcome.round_id.hex()[:16]}… {done}: {outcome.result.value:,} (seq {outcome.seq}),"
+        f"{outcome.feed} 0x{outcome.round_id.hex()[:16]}… {done}: {value} (序号 seq {outcome.seq}),"
         f" digest 0x{outcome.result.digest.hex()}"
     )
     for finding in outcome.result.findings:
@@ -630,7 +674,8 @@ def _preview(path: Path, *, as_json: bool) -> None:
             )
             if as_json:
                 continue
-            typer.echo(f"{one.feed} {one.kind} {result.subject}: {result.value:,}, qcFlags {result.qc_flags:#x}")
+            value = feed_text(one.feed, result.value)
+            typer.echo(f"{one.feed} {one.kind} {result.subject}: {value}, qcFlags {result.qc_flags:#x}")
             for finding in result.findings:
                 typer.echo(f"  {finding}")
             typer.echo(f"  {result.refusal or '可以报告：去掉 --dry-run · it can be reported: leave out --dry-run'}")
@@ -667,14 +712,16 @@ def _estimate_fia(path: Path | None, year: int | None, *, as_json: bool) -> None
         ("胸高断面积 · basal area, m²", result.basal_area_m2_per_hectare),
         ("地上生物量 · above-ground biomass, t", result.above_ground_biomass_t_per_hectare),
         ("地上碳 · above-ground carbon, t C", result.above_ground_carbon_t_per_hectare),
-        ("森林面积（总计）· forest area in all, ha", result.forest_area_hectares),
     ):
         table.add_row(label, f"{figure.mean:,.2f}", f"{figure.sampling_error_percent:.2f} %")
+    area = result.forest_area_hectares
+    table.add_row("森林面积（总计）· forest area in all", area_text(area.mean), f"{area.sampling_error_percent:.2f} %")
     _print_table(
         table,
         f"{result.sampled_plots} 个样地，{result.forest_plots} 个有林地，{result.plots} 个测到活立木；"
         "抽样误差为一个标准误 · plots sampled, with forest land, with live trees; one standard error",
     )
+    _next('报告设置里用 kind = "fia" 估计变化', 'kind = "fia" in a reporter\'s settings estimates the change')
 
 
 def _estimate_census(trees: Path, groups: Path, equation: Allometry, *, explain: bool, as_json: bool) -> None:
@@ -697,6 +744,7 @@ def _estimate_census(trees: Path, groups: Path, equation: Allometry, *, explain:
     _print_table(table, "半宽超过 10 % 的部分要扣除 · the half-width beyond 10 % is deducted")
     if explain:
         _print_lines(result.explanation)
+    _next("下次抽同一批植株，变化估得更准", "sample the same units again: their change is estimated best")
 
 
 def _estimate_csv(

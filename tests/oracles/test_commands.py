@@ -48,7 +48,7 @@ def files(csv_file: Callable[[str, str], Path], trees_text: str, strata_text: st
         (("--source", "csv", "--trees", "nowhere.csv"), "needs --trees and --strata"),
         (("--source", "csv", "--trees", "nowhere.csv", "--strata", "s.csv"), "nowhere.csv"),
         (("--source", "csv", "--trees", "t", "--strata", "s", "--methodology", "ccer-14-001"), "is unverified"),
-        (("--source", "csv", "--trees", "t", "--strata", "s", "--allometry", "guess"), "no biomass equation"),
+        (("--source", "csv", "--trees", "t", "--strata", "s", "--equation", "guess"), "no biomass equation"),
     ],
 )
 def test_bad_input_is_one_bilingual_line_on_the_error_channel_and_code_2(
@@ -69,7 +69,7 @@ def test_an_unknown_source_lists_those_there_are() -> None:
 
 
 def test_csv_as_json_is_one_object_and_nothing_else(files: tuple[object, ...]) -> None:
-    result = run(*files, "--methodology", "ar-tool14", "--allometry", "chave2014-eq4", "--json")
+    result = run(*files, "--methodology", "ar-tool14", "--equation", "chave2014-eq4", "--json")
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
     assert result.stdout.count("\n") == 1
@@ -132,8 +132,8 @@ def gaps(csv_file: Callable[[str, str], Path]) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("model", ["best", "log1", "log2", "weibull", "michaelis"])
 def test_missing_heights_are_filled_by_the_model_that_was_asked_for(gaps: tuple[object, ...], model: str) -> None:
-    assert "--height-model" in run(*gaps).stderr
-    result = run(*gaps, "--height-model", model, "--explain", "--json")
+    assert "--heights" in run(*gaps).stderr
+    result = run(*gaps, "--heights", model, "--explain", "--json")
     assert result.exit_code == 0, result.stderr
     content = json.loads(result.stdout)
     assert list(content) == [*CSV_KEYS, "height_model", "explanation"]
@@ -143,12 +143,12 @@ def test_missing_heights_are_filled_by_the_model_that_was_asked_for(gaps: tuple[
 
 
 def test_the_pantropical_curve_needs_the_environment(gaps: tuple[object, ...]) -> None:
-    assert "--environment" in run(*gaps, "--height-model", "chave2014-eq6a").stderr
-    assert run(*gaps, "--height-model", "chave2014-eq6a", "--environment", "0.1", "--json").exit_code == 0
+    assert "--environment" in run(*gaps, "--heights", "chave2014-eq6a").stderr
+    assert run(*gaps, "--heights", "chave2014-eq6a", "--environment", "0.1", "--json").exit_code == 0
 
 
 def test_draws_are_the_same_for_the_same_seed(gaps: tuple[object, ...]) -> None:
-    options = ("--height-model", "michaelis", "--monte-carlo", "200", "--seed", "7", "--json")
+    options = ("--heights", "michaelis", "--monte-carlo", "200", "--seed", "7", "--json")
     one, other = run(*gaps, *options), run(*gaps, *options)
     assert one.exit_code == 0, one.stderr
     assert one.stdout == other.stdout
@@ -156,7 +156,7 @@ def test_draws_are_the_same_for_the_same_seed(gaps: tuple[object, ...]) -> None:
 
 
 def test_a_person_sees_model_draws_and_every_step(gaps: tuple[object, ...]) -> None:
-    result = run(*gaps, "--height-model", "michaelis", "--monte-carlo", "200", "--explain")
+    result = run(*gaps, "--heights", "michaelis", "--monte-carlo", "200", "--explain")
     assert result.exit_code == 0, result.stderr
     for words in ("树高模型", "蒙特卡洛", "└─", "half-width of the 90 % interval"):
         assert words in result.stdout
@@ -164,7 +164,7 @@ def test_a_person_sees_model_draws_and_every_step(gaps: tuple[object, ...]) -> N
 
 def test_equations_from_a_file_under_gs_403(files: tuple[object, ...], csv_file: Callable[[str, str], Path]) -> None:
     equations = csv_file("e.csv", "species,kind,a,b,c,wood_density,bef,source\n*,volume,0.00006,1.9,0.9,0.3,1.1,GS\n")
-    result = run(*files, "--methodology", "gs-403", "--allometry", "file", "--equations", equations, "--json")
+    result = run(*files, "--methodology", "gs-403", "--equation", "file", "--equations", equations, "--json")
     assert result.exit_code == 0, result.stderr
 
 
@@ -185,15 +185,15 @@ def test_ccer_reports_only_with_parameters_and_permission(
 def test_double_sampling_narrows_the_half_width(gaps: tuple[object, ...], csv_file: Callable[[str, str], Path]) -> None:
     rows = [f"pine,P{plot},{100 + 12 * plot}" for plot in range(4)] + [f"pine,,{100 + n % 40}" for n in range(200)]
     covariate = csv_file("c.csv", "stratum,plot_id,covariate\n" + "\n".join(rows) + "\n")
-    plain = json.loads(run(*gaps, "--height-model", "log1", "--json").stdout)
-    result = run(*gaps, "--height-model", "log1", "--covariate", covariate, "--json")
+    plain = json.loads(run(*gaps, "--heights", "log1", "--json").stdout)
+    result = run(*gaps, "--heights", "log1", "--covariate", covariate, "--json")
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["half_width_percent"] < plain["half_width_percent"] / 2
 
 
 def test_a_plot_without_a_covariate_is_named(gaps: tuple[object, ...], csv_file: Callable[[str, str], Path]) -> None:
     covariate = csv_file("c.csv", "stratum,plot_id,covariate\npine,P0,1\npine,P1,2\npine,P2,3\npine,,3\n")
-    assert "P3" in run(*gaps, "--height-model", "log1", "--covariate", covariate).stderr
+    assert "P3" in run(*gaps, "--heights", "log1", "--covariate", covariate).stderr
 
 
 def test_a_census_as_json_and_for_a_person(csv_file: Callable[[str, str], Path]) -> None:
