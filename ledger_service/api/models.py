@@ -39,7 +39,7 @@ EXAMPLE_ADDRESS = "0xd2103535bfc62bC5DBa62524872E489438507A7c"
 Hex32 = Annotated[str, Field(pattern="^0x[0-9a-f]{64}$", examples=["0x" + "0" * 63 + "1"])]
 AddressText = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$", examples=[EXAMPLE_ADDRESS])]
 Integer = Annotated[str, Field(pattern="^-?[0-9]+$")]
-PeriodText = Annotated[str, Field(description="Month, UTC.", examples=["2018-12"])]
+PeriodText = Annotated[str, Field(description="月份（UTC） · Month, UTC.", examples=["2018-12"])]
 
 
 class Answer(BaseModel):
@@ -49,7 +49,7 @@ class Answer(BaseModel):
 
 
 class Text(Answer):
-    """The same in Chinese and English."""
+    """同一句话的中文和英文 · The same in Chinese and English."""
 
     zh: str
     en: str
@@ -60,10 +60,10 @@ class Text(Answer):
 
 
 class Money(Answer):
-    """An amount of money."""
+    """金额 · An amount of money."""
 
     fen: Annotated[Integer, Field(examples=["123456789"])]
-    """Integer fen (0.01 yuan)."""
+    """整数分（0.01 元） · Integer fen (0.01 yuan)."""
     text: Annotated[str, Field(examples=["¥1,234,567.89"])]
 
     @classmethod
@@ -72,10 +72,10 @@ class Money(Answer):
 
 
 class Carbon(Answer):
-    """An amount of credits."""
+    """碳汇量 · An amount of credits."""
 
     kg: Annotated[Integer, Field(examples=["1123458"])]
-    """Integer kg CO2e."""
+    """整数千克 CO2e · Integer kg CO2e."""
     text: Annotated[str, Field(examples=["1,123.458 tCO2e"])]
 
     @classmethod
@@ -84,10 +84,10 @@ class Carbon(Answer):
 
 
 class Share(Answer):
-    """A share of a whole."""
+    """份额 · A share of a whole."""
 
     bps: int
-    """Basis points: 10,000 are all of it."""
+    """基点：10,000 为全部 · Basis points: 10,000 are all of it."""
     text: Annotated[str, Field(examples=["80 %"])]
 
     @classmethod
@@ -96,7 +96,7 @@ class Share(Answer):
 
 
 class Source(Answer):
-    """The event on chain that says so."""
+    """出自哪个链上事件 · The event on chain that says so."""
 
     block: int
     block_hash: Hex32
@@ -116,11 +116,11 @@ class Source(Answer):
 
 
 class Page(Answer, Generic[T]):
-    """Some of a list."""
+    """清单的一页 · Some of a list."""
 
     items: list[T]
     total: int
-    """How many there are in all."""
+    """总条数 · How many there are in all."""
     limit: int
     offset: int
 
@@ -130,16 +130,18 @@ class Page(Answer, Generic[T]):
 
 
 class Health(Answer):
-    """Whether the books keep up with the chain."""
+    """账簿是否跟上链 · Whether the books keep up with the chain."""
 
     status: Literal["ok", "behind"]
     chain_id: int
     genesis_hash: Hex32
-    """The block of the first deployment transaction: it tells two chains with one id apart."""
+    """首笔部署交易所在区块，区分链号相同的两条链 ·
+    The block of the first deployment transaction: it tells two chains with one id apart.
+    """
     contracts: dict[str, AddressText]
     chain_head: int
     indexed_head: int | None
-    """Nothing before the first block was read."""
+    """尚未读入任何区块时为空 · Nothing before the first block was read."""
     blocks_behind: int
 
     @classmethod
@@ -160,25 +162,27 @@ class Health(Answer):
 
 
 class Leg(Answer):
-    """One part of an agreement."""
+    """协议的一份分成 · One part of an agreement."""
 
     index: int
     name: Text | None
-    """Nothing when the agreement is not in the catalogue."""
+    """协议不在目录中时为空 · Nothing when the agreement is not in the catalogue."""
     kind: Literal["account", "fund", "register", "agreement"]
     share: Share
     account: AddressText | None
-    """Who collects an account, or answers for a fund."""
+    """分成账户，或专项资金的负责账户 · Who collects an account, or answers for a fund."""
     purpose: str | None
-    """What a fund may be spent on."""
+    """专项资金只能用于什么 · What a fund may be spent on."""
     feed: str | None
-    """The oracle feed that measures the holders of a register."""
+    """测定登记册持有人权重的监测项 · The oracle feed that measures the holders of a register."""
     subject: str | None
-    """What it measures there."""
+    """监测的对象 · What it measures there."""
     child: str | None
-    """The agreement whose income a nested leg is."""
+    """下级协议：这份分成是它的收入 · The agreement whose income a nested leg is."""
     payout: Share | None
-    """The share of a bill that a fund pays; nothing where it pays by amount."""
+    """专项资金支付账单的份额；按金额支付时为空 ·
+    The share of a bill that a fund pays; nothing where it pays by amount.
+    """
 
     @classmethod
     def of(cls, agreement: str, index: int, leg: PublishedLeg) -> Self:
@@ -200,14 +204,18 @@ class Leg(Answer):
 
 
 class Version(Answer):
-    """A published version: it splits what arrives from `effective_from` on."""
+    """已发布的版本：拆分 `effective_from` 起到账的收入 ·
+    A published version: it splits what arrives from `effective_from` on.
+    """
 
     version: int
     effective_from: datetime
     tier: int
-    """Which of the tiers that were published together; 0 for a plain version."""
+    """同时发布的第几档；不分档为 0 · Which of the tiers that were published together; 0 for a plain version."""
     income_from: Money
-    """Cumulative income of the agreement from which the tier applies, up to the next tier."""
+    """协议累计收入达到此数起用本档，直到下一档 ·
+    Cumulative income of the agreement from which the tier applies, up to the next tier.
+    """
     legs: list[Leg]
     source: Source
 
@@ -225,13 +233,13 @@ class Version(Answer):
 
 
 class LegIncome(Answer):
-    """What a leg was given in a period."""
+    """一份分成在一期内分得的收入 · What a leg was given in a period."""
 
     leg: int
     income: Money
     unpaid: Money
     register_root: Hex32 | None
-    """Nothing while nobody is known to share it."""
+    """尚不知由谁分享时为空 · Nothing while nobody is known to share it."""
     holders: int | None
 
     @classmethod
@@ -247,13 +255,13 @@ class LegIncome(Answer):
 
 
 class Income(Answer):
-    """What one version of an agreement received for one period."""
+    """协议的一个版本在一期内的收入 · What one version of an agreement received for one period."""
 
     version: int
     period: PeriodText
     received: Money
     held_back: Money
-    """Odd fen, until the period is closed."""
+    """关账前留存的零头分 · Odd fen, until the period is closed."""
     is_closed: bool
     legs: list[LegIncome]
 
@@ -270,11 +278,11 @@ class Income(Answer):
 
 
 class AgreementSummary(Answer):
-    """An agreement, with the version that was published last."""
+    """协议及其最后发布的版本 · An agreement, with the version that was published last."""
 
     key: Annotated[str, Field(examples=["carbon-pool"])]
     name: Text | None
-    """Nothing when it is not in the catalogue."""
+    """不在目录中时为空 · Nothing when it is not in the catalogue."""
     income_from: Text | None
     latest: Version
 
@@ -290,7 +298,7 @@ class AgreementSummary(Answer):
 
 
 class AgreementDetail(Answer):
-    """An agreement with all its versions and its income."""
+    """协议的全部版本与收入 · An agreement with all its versions and its income."""
 
     agreement: AgreementSummary
     versions: list[Version]
@@ -309,22 +317,24 @@ class AgreementDetail(Answer):
 
 
 class FundSpending(Answer):
-    """What somebody proposed to spend a fund on, and what became of it."""
+    """一笔专项支出的提议及其结果 · What somebody proposed to spend a fund on, and what became of it."""
 
     spending: int
     payee: AddressText
     amount: Money
     bill: Money | None
-    """The bill of which the fund pays its share; nothing where it pays by amount."""
+    """专项资金按份额支付的账单；按金额支付时为空 ·
+    The bill of which the fund pays its share; nothing where it pays by amount.
+    """
     evidence: Hex32
-    """Hash of what shows the purpose."""
+    """用途证明的哈希 · Hash of what shows the purpose."""
     state: Literal["proposed", "spent", "retracted"]
     state_text: Text
     proposed_by: AddressText
     spent_by: AddressText | None
-    """Never the same as who proposed it."""
+    """与提议人必不相同 · Never the same as who proposed it."""
     source: Source
-    """The newest event that says so."""
+    """最近一个相关事件 · The newest event that says so."""
 
     @classmethod
     def of(cls, number: int, spending: Spending) -> Self:
@@ -344,13 +354,13 @@ class FundSpending(Answer):
 
 
 class FundSummary(Answer):
-    """An earmarked fund: a leg of an agreement, kept for one purpose."""
+    """专项资金：协议的一份分成，专款专用 · An earmarked fund: a leg of an agreement, kept for one purpose."""
 
     agreement: str
     leg: int
     purpose: str
     payout: Share | None
-    """The share of a bill that it pays; nothing where it pays by amount."""
+    """支付账单的份额；按金额支付时为空 · The share of a bill that it pays; nothing where it pays by amount."""
     filled: Money
     spent: Money
     balance: Money
@@ -369,7 +379,7 @@ class FundSummary(Answer):
 
 
 class FundDetail(Answer):
-    """A fund with all its spendings."""
+    """专项资金及其全部支出 · A fund with all its spendings."""
 
     fund: FundSummary
     spendings: Page[FundSpending]
@@ -384,17 +394,17 @@ class FundDetail(Answer):
 
 
 class BatchSummary(Answer):
-    """Credits issued from one final round."""
+    """由一个最终轮次签发的碳汇量 · Credits issued from one final round."""
 
     batch: int
     project: str
     issued: Carbon
     buffered: Carbon
     serials: Annotated[str, Field(examples=["1-1123458"])]
-    """First and last serial number within the project."""
+    """项目内的首末序列号 · First and last serial number within the project."""
     period_start: datetime
     period_end: datetime
-    """Half-open: the first second after it."""
+    """左闭右开：期后第一秒 · Half-open: the first second after it."""
     round: Hex32
     methodology: Hex32
     evidence_root: Hex32
@@ -419,38 +429,42 @@ class BatchSummary(Answer):
 
 
 class Holding(Answer):
-    """Credits of one account."""
+    """一个账户持有的碳汇量 · Credits of one account."""
 
     account: AddressText
     credits: Carbon
 
 
 class Signer(Answer):
-    """A reporter who signed the round."""
+    """本轮签名的监测方 · A reporter who signed the round."""
 
     account: AddressText
     group: int
-    """1: the operator's sensors; 2: independent verifiers."""
+    """1：运营方传感器；2：独立核查方 · 1: the operator's sensors; 2: independent verifiers."""
     source: Source
 
 
 class BatchSheet(Answer):
-    """What became of a batch: all but the last two add up to what was issued."""
+    """批次去向：除末两项外，各项合计等于签发量 ·
+    What became of a batch: all but the last two add up to what was issued.
+    """
 
     issued: Carbon
     tradable: Carbon
-    """Held by anyone but the buffer."""
+    """缓冲账户以外各方持有 · Held by anyone but the buffer."""
     buffer: Carbon
     retired: Carbon
-    """Used, each by one certificate."""
+    """已使用，每次一张证书 · Used, each by one certificate."""
     cancelled: Carbon
-    """Destroyed for a reason, or to make a shortfall good."""
+    """因故销毁，或用于补足缺口 · Destroyed for a reason, or to make a shortfall good."""
     reversed: Carbon
-    """Taken back from the buffer because the forest lost them."""
+    """森林失碳，从缓冲收回 · Taken back from the buffer because the forest lost them."""
     shortfall: Carbon
-    """Lost by the forest and not covered by buffers, in all."""
+    """森林失碳而缓冲不足的累计缺口 · Lost by the forest and not covered by buffers, in all."""
     made_good: Carbon
-    """What of the shortfall was made good; while it is less, the pool sells nothing of the batch."""
+    """缺口中已补足的部分；未补足前碳汇池不得出售本批次 ·
+    What of the shortfall was made good; while it is less, the pool sells nothing of the batch.
+    """
 
     @classmethod
     def of(cls, sheet: BalanceSheet) -> Self:
@@ -458,13 +472,13 @@ class BatchSheet(Answer):
 
 
 class BatchDetail(Answer):
-    """A batch, what became of it, who holds it, and who measured it."""
+    """批次的去向、持有人与监测方 · A batch, what became of it, who holds it, and who measured it."""
 
     batch: BatchSummary
     sheet: BatchSheet
     holdings: list[Holding]
     uncertainty: Carbon
-    """Half-width of the 90 % interval."""
+    """90 % 区间的半宽 · Half-width of the 90 % interval."""
     signers: list[Signer]
 
     @classmethod
@@ -484,14 +498,14 @@ class BatchDetail(Answer):
 
 
 class PathFact(Answer):
-    """One thing that a step of a path shows."""
+    """路径一步中的一项事实 · One thing that a step of a path shows."""
 
     name: Text
     value: str
 
 
 class PathStep(Answer):
-    """One event on the way back from what is asked about to the raw data."""
+    """从所查事项回溯到原始数据途中的一个事件 · One event on the way back from what is asked about to the raw data."""
 
     title: Text
     facts: list[PathFact]
@@ -507,26 +521,26 @@ class PathStep(Answer):
 
 
 class CertificateDetail(Answer):
-    """Credits that were used, what for, and the trees that they come from."""
+    """已使用的碳汇量、用途与来源林木 · Credits that were used, what for, and the trees that they come from."""
 
     certificate: int
     holder: AddressText
-    """Who retired; the certificate stays there."""
+    """注销人；证书不能转让 · Who retired; the certificate stays there."""
     project: str
     batch: int
     credits: Carbon
     serials: Annotated[str, Field(examples=["1-1000"])]
-    """First and last serial number within the project."""
+    """项目内的首末序列号 · First and last serial number within the project."""
     purpose: str
     use_start: Integer
-    """First UTC second of the period whose emissions they stand for."""
+    """所抵排放期的第一秒（UTC） · First UTC second of the period whose emissions they stand for."""
     use_end: Integer
-    """The first second after it."""
+    """期后第一秒 · The first second after it."""
     beneficiary: Hex32
-    """A salted commitment: whoever knows the name and the salt can check it."""
+    """加盐承诺：知道名称与盐的人可以核对 · A salted commitment: whoever knows the name and the salt can check it."""
     source: Source
     path: list[PathStep]
-    """Certificate, batch, round, signed reports, raw data."""
+    """证书、批次、轮次、签名报告、原始数据 · Certificate, batch, round, signed reports, raw data."""
 
     @classmethod
     def of(cls, retired: Emitted[CreditsRetired], issued: Emitted[BatchIssued], path: Sequence[Step]) -> Self:
@@ -551,7 +565,9 @@ class CertificateDetail(Answer):
 
 
 class Movement(Answer):
-    """One posting to an account of the holder, above zero when the holder has more after it."""
+    """持有人账户的一笔记账；持有人增加为正 ·
+    One posting to an account of the holder, above zero when the holder has more after it.
+    """
 
     account: Annotated[str, Field(examples=["holder:carbon-pool/1/2018-12/1/0"])]
     asset: Annotated[str, Field(examples=["CNY", "kg:1"])]
@@ -577,7 +593,9 @@ class Movement(Answer):
 
 
 class RegisterPlace(Answer):
-    """The holder's place in a share register: its slice is [before, before + weight) of total."""
+    """在份额登记册中的位置：占总数的 [before, before + weight) ·
+    The holder's place in a share register: its slice is [before, before + weight) of total.
+    """
 
     root: Hex32
     index: int
@@ -586,11 +604,11 @@ class RegisterPlace(Answer):
     before: Integer
     total: Integer
     proof: str
-    """What `Revenue.claim` wants: 48 bytes for each step."""
+    """`Revenue.claim` 所需的证明：每步 48 字节 · What `Revenue.claim` wants: 48 bytes for each step."""
 
 
 class HolderEarning(Answer):
-    """What the holder earns in one leg of an agreement in one period."""
+    """持有人在一份分成、一期内的收益 · What the holder earns in one leg of an agreement in one period."""
 
     agreement: str
     version: int
@@ -599,12 +617,12 @@ class HolderEarning(Answer):
     is_closed: bool
     leg_income: Money
     entitled: Money
-    """Owed in all so far, paid or not."""
+    """至今应得总额，含已付 · Owed in all so far, paid or not."""
     paid: Money
     paid_to_lenders: Money
     unpaid: Money
     leaf: RegisterPlace | None
-    """Nothing when the holder collects the leg as its account."""
+    """以账户身份领取时为空 · Nothing when the holder collects the leg as its account."""
 
     @classmethod
     def of(cls, earning: Earning) -> Self:
@@ -635,7 +653,7 @@ class HolderEarning(Answer):
 
 
 class HolderRedemption(Answer):
-    """Vouchers on their way to the holder's bank account."""
+    """正在兑付到持有人银行账户的凭证 · Vouchers on their way to the holder's bank account."""
 
     number: int
     amount: Money
@@ -658,14 +676,14 @@ class HolderRedemption(Answer):
 
 
 class HolderCredits(Answer):
-    """Credits of one batch."""
+    """一个批次的碳汇量 · Credits of one batch."""
 
     batch: int
     credits: Carbon
 
 
 class Statement(Answer):
-    """Everything the books know of one holder."""
+    """账簿所知的一位持有人的全部情况 · Everything the books know of one holder."""
 
     holder: AddressText
     as_of_block: int | None
@@ -676,10 +694,10 @@ class Statement(Answer):
     credits: list[HolderCredits]
     earnings: list[HolderEarning]
     pledges: list[Hex32]
-    """Those that the holder gave."""
+    """该持有人出质的质押 · Those that the holder gave."""
     redemptions: list[HolderRedemption]
     movements: Page[Movement]
-    """Newest first."""
+    """新的在前 · Newest first."""
 
     @classmethod
     def of(cls, statement: HolderStatement, movements: Page[Movement]) -> Self:
@@ -702,21 +720,21 @@ class Statement(Answer):
 
 
 class Registration(Answer):
-    """What makes the lien good against third parties."""
+    """使质押可对抗第三人的登记 · What makes the lien good against third parties."""
 
     number: str
     expires_at: datetime
 
 
 class ScheduledPrincipal(Answer):
-    """Principal that falls due."""
+    """到期本金 · Principal that falls due."""
 
     due_at: datetime
     principal: Money
 
 
 class PledgeRepayment(Answer):
-    """A payment towards the debt, out of a claim or by somebody."""
+    """一笔还款：领取时扣付，或由他人支付 · A payment towards the debt, out of a claim or by somebody."""
 
     by: AddressText
     to_costs: Money
@@ -739,14 +757,14 @@ class PledgeRepayment(Answer):
 
 
 class DebtNow(Answer):
-    """What is owed at the newest block in the books."""
+    """截至账簿最新区块的欠款 · What is owed at the newest block in the books."""
 
     principal: Money
     interest: Money
     costs: Money
-    """Enforcement costs."""
+    """执行费用 · Enforcement costs."""
     due: Money
-    """What of all three is due."""
+    """三项中已到期的部分 · What of all three is due."""
     arrears: Money
     """其中已过分期还款日仍未付的部分；宣布提前到期后为全部欠款 ·
     What of it should have been paid at an instalment that has come; all of the debt once it is called in.
@@ -755,7 +773,9 @@ class DebtNow(Answer):
 
 
 class PledgeDispute(Answer):
-    """A party's objection: it stops release and enforcement for up to 30 days."""
+    """一方提出的争议：暂停解除与强制执行，至多 30 天 ·
+    A party's objection: it stops release and enforcement for up to 30 days.
+    """
 
     by: AddressText
     reason: Hex32
@@ -767,7 +787,7 @@ class PledgeDispute(Answer):
 
 
 class PledgeDetail(Answer):
-    """A lien on coming income, and the loan it secures."""
+    """未来收益上的质押及其担保的贷款 · A lien on coming income, and the loan it secures."""
 
     pledge: Hex32
     holder: AddressText
@@ -776,10 +796,10 @@ class PledgeDetail(Answer):
     leg: int
     from_period: PeriodText
     to_period: PeriodText
-    """Inclusive."""
+    """含本期 · Inclusive."""
     share: Share
     rank: int
-    """1 is the first lien at the time of registration."""
+    """登记时的顺位，1 为第一顺位 · 1 is the first lien at the time of registration."""
     state: Literal[
         "committed",
         "perfected",
@@ -799,11 +819,13 @@ class PledgeDetail(Answer):
     annual_rate: Share
     schedule: list[ScheduledPrincipal]
     registration: Registration | None
-    """Nothing before the lien is perfected."""
+    """质押办妥登记前为空 · Nothing before the lien is perfected."""
     debt: DebtNow | None
-    """Nothing before the loan is disbursed, and after its lender waived the rest."""
+    """放款前，以及出借人免除余债后为空 · Nothing before the loan is disbursed, and after its lender waived the rest."""
     dispute: PledgeDispute | None
-    """The last objection of a party that both have not settled. It lapses by itself."""
+    """双方尚未了结的最近一次争议；到期自动失效 ·
+    The last objection of a party that both have not settled. It lapses by itself.
+    """
     repayments: Page[PledgeRepayment]
     source: Source
 
@@ -856,17 +878,19 @@ def _debt(pledge: Pledge, as_of: int) -> DebtNow | None:
 
 
 class AssetVersion(Answer):
-    """A version of a data asset. The data are never here: `content` is a salted commitment."""
+    """数据资产的一个版本。数据不在链上：`content` 是加盐承诺 ·
+    A version of a data asset. The data are never here: `content` is a salted commitment.
+    """
 
     number: int
     content: Hex32
     records: Integer
     period_start: datetime
     period_end: datetime
-    """Half-open: the first second after it."""
+    """左闭右开：期后第一秒 · Half-open: the first second after it."""
     created_at: datetime
     quality_round: Hex32 | None
-    """The oracle round that measured its quality."""
+    """测定其质量的监测轮次 · The oracle round that measured its quality."""
     source: Source
 
     @classmethod
@@ -885,19 +909,21 @@ class AssetVersion(Answer):
 
 
 class AssetLicence(Answer):
-    """Who may use the data, and what for. Its number is the reference of its payment."""
+    """谁可以使用数据、作何用途。许可编号即其付款流水号 ·
+    Who may use the data, and what for. Its number is the reference of its payment.
+    """
 
     licence: Annotated[str, Field(examples=["LIC-2026-0001"])]
     licensee: AddressText
     purpose: str
     fee: Money
     terms: Hex32
-    """Salted commitment to the contract."""
+    """对合同的加盐承诺 · Salted commitment to the contract."""
     begins_at: datetime | None
     ends_at: datetime | None
-    """Half-open. Nothing for either when it is further away than calendars go."""
+    """左闭右开。起止超出日历范围时为空 · Half-open. Nothing for either when it is further away than calendars go."""
     ended_by: AddressText | None
-    """Who ended it, if somebody did."""
+    """提前结束人，如有 · Who ended it, if somebody did."""
     source: Source
 
     @classmethod
@@ -917,7 +943,7 @@ class AssetLicence(Answer):
 
 
 class AssetReason(Answer):
-    """One thing that holds against the asset."""
+    """对该资产不利的一项原因 · One thing that holds against the asset."""
 
     key: Literal["stale", "shortfall", "never_appraised", "appraisal_out_of_date", "disputed"]
     text: Text
@@ -928,27 +954,31 @@ class AssetReason(Answer):
 
 
 class AssetCovenant(Answer):
-    """Where the asset stands under its live pledge, at the newest block in the books."""
+    """资产在现行质押下的状态，截至账簿最新区块 ·
+    Where the asset stands under its live pledge, at the newest block in the books.
+    """
 
     pledge: Hex32
     lender: AddressText
-    """Who lends now: the lien may have been transferred."""
+    """现出借人：质权可能已转让 · Who lends now: the lien may have been transferred."""
     standing: Literal["fresh", "stale", "shortfall"]
     standing_text: Text
     reasons: list[AssetReason]
     value: Money
-    """What it counts for now: the lower one while disputed, the agreed part while stale."""
+    """现计价值：有争议时取低者，过期时按约定比例 ·
+    What it counts for now: the lower one while disputed, the agreed part while stale.
+    """
     debt: Money
     freshness_seconds: int
-    """How long a version stays fresh after it was made."""
+    """每个版本制成后保持新鲜的时长 · How long a version stays fresh after it was made."""
     fresh_until: datetime | None
-    """If nothing is paused until then; nothing when no version counts."""
+    """若此前没有暂停；没有可计版本时为空 · If nothing is paused until then; nothing when no version counts."""
     stale_share: Share
     largest_debt: Share
-    """Of the value."""
+    """占价值的比例 · Of the value."""
     valuation_feed: str
     quality_feed: str | None
-    """Only versions measured by it count; nothing when every version does."""
+    """只计由它测定的版本；全部都计时为空 · Only versions measured by it count; nothing when every version does."""
     as_of: datetime
     source: Source
 
@@ -977,18 +1007,18 @@ class AssetCovenant(Answer):
 
 
 class DataAssetSummary(Answer):
-    """A registered data set."""
+    """已登记的数据集 · A registered data set."""
 
     certificate: Annotated[str, Field(examples=["DEX-2026-000001"])]
     steward: AddressText
     agreement: str
     leg: int
-    """The leg of the agreement through which licence income arrives."""
+    """许可收入经由协议的这份分成到账 · The leg of the agreement through which licence income arrives."""
     papers: Hex32
-    """Salted commitment to the certificate's papers."""
+    """对证书材料的加盐承诺 · Salted commitment to the certificate's papers."""
     newest_version: AssetVersion | None
     licences: int
-    """How many were granted."""
+    """已授予的许可数 · How many were granted."""
     source: Source
 
     @classmethod
@@ -1007,15 +1037,15 @@ class DataAssetSummary(Answer):
 
 
 class DataAssetDetail(Answer):
-    """A data asset with its versions, licences and covenant."""
+    """数据资产的版本、许可与约定 · A data asset with its versions, licences and covenant."""
 
     asset: DataAssetSummary
     covenant: AssetCovenant | None
-    """Nothing without a live pledge, or before steward and lender have agreed."""
+    """没有现行质押，或双方尚未约定时为空 · Nothing without a live pledge, or before steward and lender have agreed."""
     versions: Page[AssetVersion]
-    """Newest first."""
+    """新的在前 · Newest first."""
     licences: Page[AssetLicence]
-    """Newest first."""
+    """新的在前 · Newest first."""
 
     @classmethod
     def of(cls, asset: DataAsset, covenant: CovenantReport | None, limit: int, offset: int) -> Self:

@@ -91,6 +91,23 @@ def test_what_cannot_be_answered_is_a_problem_in_both_languages(
     assert not problem["detail"].isascii()
 
 
+@pytest.mark.parametrize(
+    ("path", "zh", "en"),
+    [
+        ("/batches/one", "path.number “one” 应为整数", "must be a whole number"),
+        ("/batches/0", "path.number “0” 不得小于 1", "must not be below 1"),
+        ("/batches?limit=1001", "query.limit “1001” 不得大于 1000", "must not be above 1000"),
+        ("/pledges/0x12", "path.pledge “0x12” 应符合 ^0x[0-9a-fA-F]{64}$", "must match"),
+        (f"/batches?limit={'9' * 100}x", f"query.limit “{'9' * 79}…” 应为整数", "must be a whole number"),
+        ("/nowhere", "服务没有 GET /nowhere；所有请求见 /docs", "/docs lists what can be asked"),
+    ],
+)
+def test_a_wrong_request_is_told_what_was_wrong_with_it(service: Service, path: str, zh: str, en: str) -> None:
+    said_zh, _, said_en = service.get(path).json()["detail"].partition(" · ")
+    assert zh in said_zh
+    assert en in said_en
+
+
 def test_a_missing_register_is_our_problem_and_names_no_file(county, books, tmp_path) -> None:
     service = Service(create_app(county.chain, books, RegisterFolder(tmp_path / "secret-folder")))
     response = service.get(f"/holders/{county.cooperative.address}/statement")
@@ -358,6 +375,19 @@ def test_every_operation_is_described_in_both_languages_with_its_problems(servic
         assert operation["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")
         for parameter in operation.get("parameters", []):
             assert " · " in parameter["description"], (path, parameter["name"])
+
+
+def test_every_description_of_an_answer_is_in_both_languages(service: Service) -> None:
+    schemas = service.answer("/openapi.json")["components"]["schemas"]
+    for name, schema in schemas.items():
+        described = {"": schema, **schema["properties"]}
+        for field, description in {field: each.get("description") for field, each in described.items()}.items():
+            if description is None:
+                continue
+            zh, _, en = " ".join(description.split()).partition(" · ")
+            assert not zh.isascii(), (name, field)
+            assert en.isascii(), (name, field)
+            assert en, (name, field)
 
 
 def test_every_field_of_an_answer_that_needs_one_has_an_example(service: Service) -> None:
