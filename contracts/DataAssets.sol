@@ -87,13 +87,16 @@ contract DataAssets is IDataAssets, PauseClock {
         versions.push(version);
         number = versions.length;
         _isKnown[certificate][version.content] = true;
-        // Data are as old as they are, however late they are appended.
+        // Data are as old as they are, however late they are appended; but a pause since they were made counts as age, and no
+        // version is older than the one before.
         uint64 age = uint64(block.timestamp) - version.createdAt;
         uint64 freshAsOf = runningTime() > age ? runningTime() - age : 0;
+        uint64 previous = _freshAsOf[certificate][ANY_VERSION];
+        if (freshAsOf < previous) freshAsOf = previous;
         _freshAsOf[certificate][ANY_VERSION] = freshAsOf;
         emit VersionAppended(certificate, number, version, freshAsOf, msg.sender);
 
-        if (version.round != 0) _countMeasured(certificate, version.round, freshAsOf);
+        if (version.round != 0) _countMeasured(certificate, version, freshAsOf);
         _cureIfFresh(certificate, number);
     }
 
@@ -109,9 +112,13 @@ contract DataAssets is IDataAssets, PauseClock {
         require(!_isKnown[certificate][version.content], ContentRepeated(certificate, version.content));
     }
 
-    function _countMeasured(bytes32 certificate, bytes32 round, uint64 freshAsOf) private {
+    function _countMeasured(bytes32 certificate, Version calldata version, uint64 freshAsOf) private {
+        bytes32 round = version.round;
         IMonitoringOracle.Round memory measured = oracle.finalRound(round);
         require(measured.subject == certificate, RoundOfOtherSubject(measured.feed, measured.subject));
+        require(
+            measured.observedAt >= version.createdAt, MeasuredBeforeMade(round, measured.observedAt, version.createdAt)
+        );
         require(!_isUsed[round], RoundUsed(round));
         _isUsed[round] = true;
         _freshAsOf[certificate][measured.feed] = freshAsOf;
@@ -228,7 +235,8 @@ contract DataAssets is IDataAssets, PauseClock {
             CovenantMalformed(certificate, covenant)
         );
 
-        bytes32 proposal = keccak256(abi.encode(covenant));
+        // What was consented to is a change of the covenant that holds, towards this lender.
+        bytes32 proposal = keccak256(abi.encode(covenant, _covenants[pledge], lender));
         address other = msg.sender == steward ? lender : steward;
         if (_consents[pledge][other] != proposal) {
             _consents[pledge][msg.sender] = proposal;
@@ -251,7 +259,7 @@ contract DataAssets is IDataAssets, PauseClock {
         bytes32 pledge = _requirePledged(certificate);
         bytes32 feed = _requireCovenant(certificate, pledge).valuationFeed;
         IMonitoringOracle.Round memory measured = oracle.requireFresh(feed, certificate);
-        uint128 lendable = Valuation.lendableDown(measured.value, measured.uncertainty);
+        uint128 lendable = oracle.lendingValue(feed, certificate);
         Appraisal storage appraisal = _appraisals[pledge];
         uint128 old = appraisal.value;
         require(appraisal.result != measured.result || old != lendable, AppraisedAlready(certificate, measured.result));

@@ -8,7 +8,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignedMath} from "@openzeppelin/contracts/utils/math/SignedMath.sol";
 import {IMonitoringOracle} from "./interfaces/IMonitoringOracle.sol";
 import {IMonitoringPanel} from "./interfaces/IMonitoringPanel.sol";
-import {Lendable} from "./libraries/Lendable.sol";
+import {Valuation} from "./libraries/Valuation.sol";
 
 /// @title MonitoringOracle
 /// @notice See {IMonitoringOracle}.
@@ -554,7 +554,7 @@ contract MonitoringOracle is IMonitoringOracle, PauseClock, EIP712 {
         FinalPeriod[] storage periods = subject.finalPeriods;
         if (periods.length != 0 && candidate.periodEnd <= periods[periods.length - 1].end) return;
         Caution storage caution = subject.caution;
-        uint128 lendable = Lendable.lendable(candidate.value, candidate.uncertainty);
+        uint128 lendable = Valuation.lendableDown(candidate.value, candidate.uncertainty);
         if (caution.periodEnd == 0 || lendable < caution.lendable) caution.lendable = lendable;
         if (candidate.periodEnd > caution.periodEnd) caution.periodEnd = candidate.periodEnd;
     }
@@ -632,7 +632,7 @@ contract MonitoringOracle is IMonitoringOracle, PauseClock, EIP712 {
     /// @inheritdoc IMonitoringOracle
     function lendingValue(bytes32 feed, bytes32 subject) external view returns (uint128 lendable) {
         bytes32 round = _newestFresh(feed, subject);
-        lendable = Lendable.lendable(_rounds[round].value, _rounds[round].uncertainty);
+        lendable = Valuation.lendableDown(_rounds[round].value, _rounds[round].uncertainty);
         Caution storage caution = _subjects[feed][subject].caution;
         if (caution.periodEnd != 0 && caution.lendable < lendable) lendable = caution.lendable;
         uint128 most = panel.lendableAtMost(round);

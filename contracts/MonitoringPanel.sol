@@ -7,7 +7,7 @@ import {IMonitoringOracle} from "./interfaces/IMonitoringOracle.sol";
 import {IMonitoringPanel} from "./interfaces/IMonitoringPanel.sol";
 import {IParticipants} from "./interfaces/IParticipants.sol";
 import {IPauseClock} from "./interfaces/IPauseClock.sol";
-import {Lendable} from "./libraries/Lendable.sol";
+import {Valuation} from "./libraries/Valuation.sol";
 
 /// @title MonitoringPanel
 /// @notice See {IMonitoringPanel}.
@@ -155,7 +155,7 @@ contract MonitoringPanel is IMonitoringPanel, Governed {
     }
 
     function _lower(Limit storage limit, IMonitoringOracle.Figures calldata figures) private {
-        uint128 lendable = Lendable.lendable(figures.value, figures.uncertainty);
+        uint128 lendable = Valuation.lendableDown(figures.value, figures.uncertainty);
         if (!limit.isSet || lendable < limit.lendable) (limit.isSet, limit.lendable) = (true, lendable);
     }
 

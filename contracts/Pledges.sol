@@ -399,8 +399,10 @@ contract Pledges is IPledges, PauseClock, EIP712 {
     /// priority.
     function _leave(bytes32 pledge, State to, address by) private {
         bytes32[] storage liens = _liensBeside(pledge);
-        for (uint256 i = _rankOf(pledge, liens); i + 1 < liens.length; i++) {
-            liens[i] = liens[i + 1];
+        uint256 rank = 0;
+        while (liens[rank] != pledge) rank++;
+        for (; rank + 1 < liens.length; rank++) {
+            liens[rank] = liens[rank + 1];
         }
         liens.pop();
         bytes32 certificate = _terms[pledge].certificate;
@@ -412,11 +414,6 @@ contract Pledges is IPledges, PauseClock, EIP712 {
     function _liensBeside(bytes32 pledge) private view returns (bytes32[] storage) {
         Terms storage terms = _terms[pledge];
         return _liens[terms.holder][terms.agreement][terms.leg];
-    }
-
-    /// @return rank Where `pledge` stands among `liens`; their number if it does not.
-    function _rankOf(bytes32 pledge, bytes32[] storage liens) private view returns (uint256 rank) {
-        while (rank < liens.length && liens[rank] != pledge) rank++;
     }
 
     function _loanNow(bytes32 pledge) private view returns (Loans.Loan memory) {

@@ -26,6 +26,8 @@ contract Revenue is IRevenue, Governed {
     uint256 private constant MAXIMUM_HEIGHT = 3;
     /// @dev Legs of other agreements that are income of one.
     uint256 private constant MAXIMUM_PARENTS = 16;
+    /// @dev How long before it takes effect a version is published at most.
+    uint256 private constant MAXIMUM_NOTICE = 366 days;
 
     /// @dev A leg's slice of its version, all that a claim needs of it in one slot.
     struct LegShare {
@@ -179,10 +181,15 @@ contract Revenue is IRevenue, Governed {
         head = _heads[agreement];
         // The first version may look back, so that an agreement signed on paper covers income since; a later one may not
         // change how income that may have arrived already is split.
+        uint256 earliest = 0;
         if (head.versions != 0) {
-            uint256 earliest = head.effectiveFrom >= block.timestamp ? head.effectiveFrom + 1 : block.timestamp;
-            require(effectiveFrom >= earliest, EffectiveTooEarly(effectiveFrom, earliest));
+            earliest = head.effectiveFrom >= block.timestamp ? head.effectiveFrom + 1 : block.timestamp;
         }
+        // Later versions take effect later still: one far away by mistake would be the last for ever.
+        uint256 latest = block.timestamp + MAXIMUM_NOTICE;
+        require(
+            effectiveFrom >= earliest && effectiveFrom <= latest, EffectiveOutOfRange(effectiveFrom, earliest, latest)
+        );
         head.effectiveFrom = effectiveFrom;
         head.tiers = 0;
     }
@@ -350,13 +357,14 @@ contract Revenue is IRevenue, Governed {
         // Also because no agreement could take this one as its child for any period before.
         _requireBegun(period);
         _requireParentsDone(agreement, period);
-        // Without its register, what a leg received could never be claimed again.
+        // Without its register, what a leg received could never be claimed again. A leg without a share needs none.
         for (uint16 version = 1; version <= versions; version++) {
             Income storage income = _income[agreement][version][period];
             if (income.received == 0) continue;
             income.isClosed = true;
             for (uint8 leg = 0; leg < _versions[agreement][version].legs; leg++) {
-                if (_legs[agreement][version][leg].kind == LegKind.Register) _requireRegister(agreement, leg, period);
+                LegShare storage share = _legs[agreement][version][leg];
+                if (share.kind == LegKind.Register && share.bps != 0) _requireRegister(agreement, leg, period);
             }
         }
         _isClosed[agreement][period] = true;

@@ -232,7 +232,7 @@ contract Workouts is IWorkouts {
         }
         require(isParty, IPledges.NotParty(pledge, msg.sender));
         _hasConsented[proposal][msg.sender] = true;
-        emit Consented(pledge, proposal, msg.sender);
+        emit Consented(pledge, proposal, msg.data, msg.sender);
         return doAllConsent;
     }
 

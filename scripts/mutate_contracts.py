@@ -79,8 +79,13 @@ RULES: dict[str, Rule] = {
     ),
     "Valuation": Rule(
         "contracts/libraries/Valuation.sol",
-        ("contracts/DataAssets.sol", "contracts/mocks/LibraryHarness.sol"),
-        ("covenants", "data_assets"),
+        (
+            "contracts/DataAssets.sol",
+            "contracts/MonitoringOracle.sol",
+            "contracts/MonitoringPanel.sol",
+            "contracts/mocks/LibraryHarness.sol",
+        ),
+        ("covenants", "data_assets", "oracle_disputes"),
     ),
     "Revenue": Rule(
         "contracts/Revenue.sol",
@@ -136,7 +141,6 @@ RULES: dict[str, Rule] = {
             "amend",
             "exchange",
             "_leave",
-            "_rankOf",
             "_loanNow",
             "debtOf",
             "encumbrance",

@@ -80,7 +80,7 @@ interface IDataAssets {
         bytes32 qualityFeed;
     }
 
-    /// @param value What may be lent on: the figure less twice its uncertainty, in fen.
+    /// @param value What may be lent on: the figure less twice its uncertainty, or what the oracle bounds it by, in fen.
     /// @param previous The value before it; while disputed the lower of the two counts.
     /// @param validUntil Until when the figure is no longer fresh, in running time.
     /// @param disputedUntil When the last dispute ends, in running time; zero when there was none.
@@ -123,7 +123,7 @@ interface IDataAssets {
         uint8 leg,
         address by
     );
-    /// @notice Emitted for each new version; it counts as made at `freshAsOf` of running time.
+    /// @notice Emitted for each new version; it counts as made at `freshAsOf` of running time, which never falls.
     event VersionAppended(
         bytes32 indexed certificate, uint256 indexed number, Version version, uint64 freshAsOf, address indexed by
     );
@@ -151,7 +151,7 @@ interface IDataAssets {
         bytes32 indexed certificate, bytes32 indexed pledge, Covenant old, Covenant covenant, address indexed by
     );
     /// @notice Emitted when a figure of the oracle is recorded: `value` with half-width `uncertainty`, of which `lendable`
-    /// counts instead of `previous`, fresh until `validUntil` of running time.
+    /// (`IMonitoringOracle.lendingValue`) counts instead of `previous`, fresh until `validUntil` of running time.
     event Appraised(
         bytes32 indexed certificate,
         bytes32 indexed pledge,
@@ -199,6 +199,8 @@ interface IDataAssets {
     error RoundOfOtherSubject(bytes32 feed, bytes32 subject);
     /// @notice Thrown when the round measured an earlier version already.
     error RoundUsed(bytes32 round);
+    /// @notice Thrown when what the round measured was observed before the version was made, both in UTC seconds.
+    error MeasuredBeforeMade(bytes32 round, uint64 observedAt, uint64 createdAt);
     error UnknownVersion(bytes32 certificate, uint256 number);
     /// @notice Thrown when a licence lacks its number, terms or purpose.
     error LicenceIncomplete(bytes32 licence, bytes32 terms, bytes32 purpose);
@@ -219,7 +221,7 @@ interface IDataAssets {
     /// @notice Thrown when a covenant has no period, shares above the whole, or feeds that nobody set up.
     error CovenantMalformed(bytes32 certificate, Covenant covenant);
     error CovenantMissing(bytes32 certificate, bytes32 pledge);
-    /// @notice Thrown when the newest figure of the oracle is recorded already.
+    /// @notice Thrown when the newest figure of the oracle is recorded already, and as much may be lent on it as before.
     error AppraisedAlready(bytes32 certificate, bytes32 result);
     /// @notice Thrown when the value would rise during a dispute, which ends at `disputedUntil` of running time.
     error RiseFrozen(bytes32 certificate, uint256 value, uint256 raised, uint64 disputedUntil);
@@ -260,11 +262,12 @@ interface IDataAssets {
     /* COVENANT */
 
     /// @notice Consents to a covenant of the live pledge. For its steward and its lender; it holds when both have consented to
-    /// the same. A newer consent replaces the same party's older one.
+    /// the same. A newer consent replaces the same party's older one; it is void once another covenant holds or the lender is
+    /// another.
     function agreeCovenant(bytes32 certificate, Covenant calldata covenant) external;
 
-    /// @notice Records the newest fresh figure of the covenant's feed. Anyone may call. During a dispute or a pause the value
-    /// can only fall.
+    /// @notice Records what may be lent on the newest fresh figure of the covenant's feed, and again when a newer candidate or
+    /// the panel makes it less or more. Anyone may call. During a dispute or a pause the value can only fall.
     function appraise(bytes32 certificate) external;
 
     /// @notice Disputes the last appraisal for at most 30 running days: until then the lower of it and the one before counts,

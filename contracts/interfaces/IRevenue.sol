@@ -173,7 +173,9 @@ interface IRevenue {
     error LegMalformed(bytes32 agreement, uint256 leg);
     /// @notice Thrown when a new version would change what an existing leg is. It may change shares and add legs.
     error LegChanged(bytes32 agreement, uint256 leg);
-    error EffectiveTooEarly(uint64 effectiveFrom, uint256 earliest);
+    /// @notice Thrown when a version would change how past income is split, or take effect before the one before it or more than
+    /// 366 days from now. UTC seconds; the first version has no earliest one.
+    error EffectiveOutOfRange(uint64 effectiveFrom, uint256 earliest, uint256 latest);
     /// @notice Thrown for a leg whose money could never leave again: its account is a contract of the protocol.
     error AccountReserved(address account);
     error TierCount(bytes32 agreement, uint256 tiers);
@@ -236,8 +238,8 @@ interface IRevenue {
     /// @notice Records `amount` fen of income that the bank received under `bankReference`. For the treasurer.
     function receiveIncome(bytes32 agreement, Period period, uint256 amount, bytes32 bankReference) external;
 
-    /// @notice Declares the income of (agreement, period) complete. For the treasurer. All registers must be open, all parents
-    /// closed, and what they owe to this agreement collected.
+    /// @notice Declares the income of (agreement, period) complete. For the treasurer. Each register whose leg has a
+    /// share must be open, all parents closed, and what they owe to this agreement collected.
     function closePeriod(bytes32 agreement, Period period) external;
 
     /* CLAIMS */

@@ -64,7 +64,8 @@ interface IWorkouts {
     /// @notice Emitted when `pledge` gives its place to `junior`, which stood behind it; `rank` is where `junior` stands now.
     event Subordinated(bytes32 indexed pledge, bytes32 indexed junior, uint256 rank);
     /// @notice Emitted when somebody consents to what needs several: the last consent carries it out in the same transaction.
-    event Consented(bytes32 indexed pledge, bytes32 indexed proposal, address indexed by);
+    /// `call` is the call that each of them makes, function and arguments.
+    event Consented(bytes32 indexed pledge, bytes32 indexed proposal, bytes call, address indexed by);
     /// @notice Emitted when somebody takes a consent back.
     event ConsentWithdrawn(bytes32 indexed proposal, address indexed by);
     /// @notice Emitted when a party objects; the dispute stands until `until`, in running time.

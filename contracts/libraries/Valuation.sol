@@ -6,7 +6,7 @@ pragma solidity 0.8.30;
 library Valuation {
     uint256 private constant BPS = 10_000;
 
-    /// @return The figure less twice its uncertainty, never below zero.
+    /// @return The figure less twice its uncertainty, exactly, never below zero (SPEC O30).
     function lendableDown(int128 value, uint128 uncertainty) internal pure returns (uint128) {
         if (value <= 0) return 0;
         uint256 doubt = 2 * uint256(uncertainty);

@@ -271,7 +271,7 @@ class Verdict(IntEnum):
     """What a panel decides, numbered as `IMonitoringOracle.Verdict`."""
 
     NONE = 0
-    """未裁决：nothing yet."""
+    """未裁定：nothing yet."""
     UPHELD = 1
     """维持：the result stands."""
     VOID = 2
@@ -1013,6 +1013,7 @@ class Subordinated:
 class Consented:
     pledge: bytes
     proposal: bytes
+    call: bytes
     by: Address
 
 

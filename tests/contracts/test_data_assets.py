@@ -384,6 +384,29 @@ def test_a_version_keeps_its_age_however_late_it_is_appended(exchange, assets, c
     assert transaction.events["VersionAppended"]["freshAsOf"] == assets.runningTime() - 6 * DAY
 
 
+def test_no_version_is_older_than_the_one_before(exchange, assets, covenant, clock, guardian, committee, relayer):
+    """A pause counts as age of what was made before it was over, but not of what replaces something fresher."""
+    clock.after(20 * DAY)
+    exchange.append()
+    fresh_until = exchange.status()["freshUntil"]
+    assets.pause(text32("storm"), {"from": guardian})
+    clock.after(DAY)
+    made = exchange.version()
+    clock.after(60 * DAY)
+    assets.resume(text32("over"), {"from": committee})
+    transaction = exchange.append(made)
+    kept = fresh_until - COVENANT.freshnessPeriod
+    assert transaction.events["VersionAppended"]["freshAsOf"] == kept
+    assert exchange.status()["freshUntil"] == fresh_until
+    assert not exchange.standing()[1] & STALE
+    clock.after(1)
+    measured = exchange.version(createdAt=made.createdAt + 1)
+    _, round_ = exchange.measure(QUALITY, 98)
+    exchange.append(measured._replace(round=round_))
+    exchange.agree(COVENANT._replace(qualityFeed=QUALITY))
+    assert exchange.status()["freshUntil"] == fresh_until
+
+
 def test_a_version_older_than_running_time_has_the_age_of_all_time(exchange, assets, clock, guardian, committee):
     assets.pause(text32("storm"), {"from": guardian})
     clock.after(DAY)
@@ -404,17 +427,28 @@ def test_quality_is_measured_by_a_final_round_of_this_asset(exchange, assets, co
     unknown = digest("round")
     with refused("NotFinal", round=unknown, state=0):
         exchange.append(exchange.version(round=unknown))
+    made = exchange.version()
     _, elsewhere = exchange.measure(QUALITY, 98, OTHER)
     with refused("RoundOfOtherSubject", feed=QUALITY, subject=OTHER):
-        exchange.append(exchange.version(round=elsewhere))
+        exchange.append(made._replace(round=elsewhere))
+
+
+def test_a_round_that_was_kept_in_store_measures_no_later_version(exchange, assets, county, clock):
+    report, round_ = exchange.measure(QUALITY, 98)
+    clock.after(300 * DAY)
+    for made in (report.observedAt + 1, clock.now()):
+        times = {"observedAt": report.observedAt, "createdAt": made}
+        with refused("MeasuredBeforeMade", round=round_, **times):
+            exchange.append(exchange.version(round=round_, createdAt=made))
+    exchange.append(exchange.version(round=round_, createdAt=report.observedAt))
 
 
 def test_a_round_measures_one_version(exchange, assets, clock):
+    first, second = exchange.version(), exchange.version()
     _, round_ = exchange.measure(QUALITY, 98)
-    exchange.append(exchange.version(round=round_))
-    clock.after(1)
+    exchange.append(first._replace(round=round_))
     with refused("RoundUsed", round=round_):
-        exchange.append(exchange.version(round=round_))
+        exchange.append(second._replace(round=round_, createdAt=first.createdAt + 1))
     assert assets.versionOf(CERTIFICATE, 1)["round"] == "0x" + round_.hex()
 
 
@@ -737,6 +771,21 @@ def test_nobody_brings_an_older_covenant_back_alone(exchange, assets, pledge, fi
     assert assets.agreedCovenantOf(pledge)["maxLtvBps"] == 1
 
 
+def test_a_consent_is_void_once_another_lender_had_the_lien(
+    exchange, assets, covenant, county, bank, second_bank, steward
+):
+    loose, strict = COVENANT._replace(maxLtvBps=10_000), COVENANT._replace(maxLtvBps=1)
+    exchange.owe(covenant, 50_000)
+    assets.agreeCovenant(CERTIFICATE, loose, {"from": bank})
+    for lender, other in ((bank, second_bank), (second_bank, bank)):
+        county.workouts.transferLien(covenant, other, {"from": lender})
+        county.workouts.transferLien(covenant, other, {"from": other})
+        if other == second_bank:
+            exchange.agree(strict, lender=second_bank)
+    assert silent(assets.agreeCovenant(CERTIFICATE, loose, {"from": steward}), "CovenantAgreed")
+    assert assets.agreedCovenantOf(covenant)["maxLtvBps"] == 1
+
+
 def test_a_covenant_ends_with_its_pledge(exchange, assets, covenant, second_bank):
     exchange.free()
     assert exchange.status() == facts(dict.fromkeys(("standing", "reasons", "value", "debt", "freshUntil"), 0)) | {
@@ -835,11 +884,12 @@ def test_only_measured_versions_count_where_both_agreed_so(exchange, assets, ple
     exchange.agree(COVENANT._replace(qualityFeed=QUALITY))
     exchange.append()
     assert exchange.standing()[1] & STALE
-    _, round_ = exchange.measure(VALUE, 5)
-    exchange.append(exchange.version(round=round_))
-    assert exchange.standing()[1] & STALE
-    _, round_ = exchange.measure(QUALITY, 98)
-    exchange.append(exchange.version(round=round_))
+    for feed in (VALUE, QUALITY):
+        assert exchange.standing()[1] & STALE
+        clock.after(1)
+        made = exchange.version()
+        _, round_ = exchange.measure(feed, 98)
+        exchange.append(made._replace(round=round_))
     assert not exchange.standing()[1] & STALE
 
 
@@ -914,6 +964,46 @@ def test_a_figure_is_recorded_once(exchange, assets, covenant, relayer):
     result = assets.appraisalOf(covenant)["result"]
     with refused("AppraisedAlready", certificate=CERTIFICATE, result=result):
         assets.appraise(CERTIFICATE, {"from": relayer})
+
+
+def test_what_the_panel_proposes_or_restates_bounds_the_value(exchange, assets, county, covenant, relayer):
+    exchange.owe(covenant, 50_000)
+    report, round_ = exchange.measure(VALUE, 120_000, uncertainty=1_000)
+    county.restate(round_, county.figures(value=90_000, uncertainty=5_000), "forester")
+    assets.appraise(CERTIFICATE, {"from": relayer})
+    assert exchange.status()["value"] == 80_000
+    county.restate(round_, county.figures(value=10_000), "judge", "statistician")
+    fallen = assets.appraise(CERTIFICATE, {"from": relayer})
+    announced(
+        fallen,
+        "Appraised",
+        certificate=CERTIFICATE,
+        pledge=covenant,
+        result=county.oracle.resultId(report),
+        value=120_000,
+        uncertainty=1_000,
+        previous=80_000,
+        lendable=10_000,
+        validUntil=report.validUntil,
+        by=relayer,
+    )
+    assert exchange.standing() == (SHORT_, SHORTFALL)
+    assert county.workouts.good(covenant) == (False, COVENANT_BROKEN)
+
+
+def test_a_newer_and_lower_candidate_bounds_the_value(exchange, assets, county, covenant, committee, relayer):
+    """Also while it is disputed: the lower of old and new counts."""
+    rules = SCALES_RULES._replace(minimumValue=-(2**127), challengeWindow=DAY)
+    county.oracle.configureFeed(VALUE, rules, {"from": committee})
+    county.clock.after(2)
+    now = county.clock.now()
+    report = county.report(VALUE, CERTIFICATE, now - 1, now, value=30_000)
+    county.submit(report, person("appraiser"))
+    for what in (lambda: None, lambda: county.challenge(county.round_of(report))):
+        what()
+        with suppress(VirtualMachineError):
+            assets.appraise(CERTIFICATE, {"from": relayer})
+        assert exchange.status()["value"] == 30_000
 
 
 def test_the_figure_of_another_asset_does_not_count(exchange, assets, pledge, relayer):

@@ -218,6 +218,10 @@ def test_nobody_spends_alone_even_with_both_roles(county, proposed, funds, treas
     county.authority.grantRole(3, operator, 0, {"from": committee})
     with refused("SecondPersonNeeded", spending=proposed, caller=operator):
         funds.spend(proposed, {"from": operator})
+    # Nor in the name of the Authority, which carries out anybody's calls.
+    spend = funds.spend.encode_input(proposed)
+    with refused("AccessManagedUnauthorized", caller=county.authority):
+        county.authority.execute(funds, spend, {"from": operator})
     funds.spend(proposed, {"from": treasurer})
 
 

@@ -143,7 +143,7 @@ def test_publishing_fails_with_a_malformed_leg(publish, malformed):
         publish(LAB_FEES, [Leg(ACCOUNT, 0, PERSON), malformed])
 
 
-@pytest.mark.parametrize("effective_from", [0, GENESIS, GENESIS + DAY, U64])
+@pytest.mark.parametrize("effective_from", [0, GENESIS, GENESIS + DAY])
 def test_the_first_version_may_look_back_and_ahead(publish, revenue, committee, effective_from):
     legs = [
         Leg(ACCOUNT, 2_000, PERSON),
@@ -174,7 +174,8 @@ def test_the_first_version_may_look_back_and_ahead(publish, revenue, committee, 
 
 
 def test_a_later_version_does_not_look_back(publish, clock):
-    with refused("EffectiveTooEarly", effectiveFrom=clock.now() - 1, earliest=clock.now()):
+    now = clock.now()
+    with refused("EffectiveOutOfRange", effectiveFrom=now - 1, earliest=now, latest=now + 366 * DAY):
         publish(TECH_ENCLAVE, accounts_of(6_000, 4_000), clock.now() - 1)
 
 
@@ -183,9 +184,21 @@ def test_a_later_version_does_not_come_into_force_before_an_earlier_one(publish,
     announced_for = clock.now() + DAY
     publish(TECH_ENCLAVE, legs, announced_for)
     for effective_from in (announced_for - 1, announced_for):
-        with refused("EffectiveTooEarly", effectiveFrom=effective_from, earliest=announced_for + 1):
+        latest = clock.now() + 366 * DAY
+        with refused("EffectiveOutOfRange", effectiveFrom=effective_from, earliest=announced_for + 1, latest=latest):
             publish(TECH_ENCLAVE, legs, effective_from)
     publish(TECH_ENCLAVE, legs, announced_for + 1)
+
+
+def test_no_version_is_announced_more_than_a_year_ahead(publish, revenue, clock, laboratory, city):
+    """Later ones take effect later still: after a date in milliseconds none could ever follow."""
+    legs, latest = [Leg(ACCOUNT, 5_000, laboratory), Leg(ACCOUNT, 5_000, city)], clock.now() + 366 * DAY
+    for agreement, earliest in ((TECH_ENCLAVE, clock.now()), (LAB_FEES, 0)):
+        for too_late in (latest + 1, 1_000 * clock.now(), 2**64 - 1):
+            with refused("EffectiveOutOfRange", effectiveFrom=too_late, earliest=earliest, latest=latest):
+                publish(agreement, legs, too_late)
+    publish(TECH_ENCLAVE, legs, latest)
+    assert revenue.versionOf(TECH_ENCLAVE, 2)[0] == latest
 
 
 def test_a_later_version_does_not_drop_a_leg(publish, clock, laboratory):
@@ -521,6 +534,22 @@ def test_closing_fails_twice(county):
     county.close(TECH_ENCLAVE, DECEMBER)
     with refused("ClosedAlready", agreement=TECH_ENCLAVE, period=DECEMBER):
         county.close(TECH_ENCLAVE, DECEMBER)
+
+
+def test_a_leg_that_has_no_share_any_more_needs_no_register_to_close(publish, county, revenue, open_register, holders):
+    """A leg cannot be dropped, so its share becomes nothing when what it was measured by comes to an end."""
+    legs = [
+        Leg(REGISTER, 10_000, feed=DELIVERED, subject=TEA),
+        Leg(REGISTER, 0, feed=PROCESSED, subject=TEA),
+    ]
+    publish(LAB_FEES, legs, 0)
+    county.receive(LAB_FEES, DECEMBER, 1_000)
+    with refused("RegisterMissing", agreement=LAB_FEES, leg=0, period=DECEMBER):
+        county.close(LAB_FEES, DECEMBER)
+    open_register(LAB_FEES, 0, county.weigh(holders, DECEMBER))
+    county.close(LAB_FEES, DECEMBER)
+    assert revenue.lineIncome(Line(LAB_FEES, 1, DECEMBER, 0)) == 1_000
+    assert revenue.lineIncome(Line(LAB_FEES, 1, DECEMBER, 1)) == 0
 
 
 def test_closing_fails_while_a_register_with_income_is_missing(county, open_register, holders):

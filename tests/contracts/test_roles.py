@@ -322,3 +322,15 @@ def test_operator_and_treasurer_act_at_once(deployed, operator, treasurer, coope
     deployed.participants.admit(cooperative, Kind.COOPERATIVE, digest("papers"), {"from": operator})
     deployed.voucher.mint(cooperative, 1, text32("bank 1"), {"from": treasurer})
     assert deployed.voucher.balanceOf(cooperative) == 1
+
+
+def test_nobody_acts_in_the_name_of_the_authority(authority, deployed, clock, operator, committee, rules, cooperative):
+    """Its `execute` carries out calls as itself: events would name it, and nobody could be told apart from another."""
+    admit = deployed.participants.admit.encode_input(cooperative, Kind.COOPERATIVE, digest("papers"))
+    with refused("AccessManagedUnauthorized", caller=authority):
+        authority.execute(deployed.participants, admit, {"from": operator})
+    authority.schedule(deployed.oracle, rules, 0, {"from": committee})
+    clock.after(DELAY)
+    with refused("AccessManagedUnauthorized", caller=authority):
+        authority.execute(deployed.oracle, rules, {"from": committee})
+    deployed.oracle.configureFeed(CARBON, CARBON_RULES, {"from": committee})

@@ -88,7 +88,8 @@ def test_a_plain_agreement_does_not_become_tiered(publish_tiers, tiers, clock):
 
 
 def test_tiers_do_not_look_back(course, publish_tiers, tiers, clock):
-    with refused("EffectiveTooEarly", effectiveFrom=clock.now() - 1, earliest=clock.now()):
+    now = clock.now()
+    with refused("EffectiveOutOfRange", effectiveFrom=now - 1, earliest=now, latest=now + 366 * DAY):
         publish_tiers(tiers((0, 0)), clock.now() - 1)
 
 

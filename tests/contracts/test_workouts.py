@@ -637,7 +637,8 @@ def test_every_lender_on_the_leg_consents_to_a_partial_release(county, workouts,
         workouts.releasePart(*part, {"from": auditor})
     consent = workouts.releasePart(*part, {"from": bank})
     proposal = consent.events["Consented"]["proposal"]
-    announced(consent, "Consented", pledge=first, proposal=proposal, by=bank)
+    call = workouts.releasePart.encode_input(*part)
+    announced(consent, "Consented", pledge=first, proposal=proposal, call=call, by=bank)
     assert pledges.standingOf(first)["bps"] == 6_000
 
     withdrawal = workouts.withdrawConsent(proposal, {"from": bank})
@@ -822,12 +823,24 @@ def test_everything_that_is_amiss_has_its_bit(county, workouts, pledges, clock, 
     assert good(workouts, junior) == NOT_DISBURSED
     clock.after(1)
     assert good(workouts, junior) == NOT_DISBURSED | REGISTRATION_EXPIRED
-    clock.stand_at(first_second(FEBRUARY + 25))
+    clock.stand_at(first_second(FEBRUARY + 25) - 1)
+    assert not good(workouts, junior) & PERIODS_OVER
+    clock.after(1)
     assert good(workouts, junior) & PERIODS_OVER
 
 
-@pytest.mark.parametrize(("begins", "ends"), [(DECEMBER, FEBRUARY), (FEBRUARY + 13, FEBRUARY + 24)])
-def test_a_senior_in_arrears_on_other_months_does_not_matter(county, workouts, clock, second_bank, begins, ends):
+@pytest.mark.parametrize(
+    ("begins", "ends", "reasons"),
+    [
+        (DECEMBER, FEBRUARY, NOT_PERFECTED),
+        (DECEMBER, FEBRUARY + 1, NOT_PERFECTED | SENIOR_IN_ARREARS),
+        (FEBRUARY + 12, FEBRUARY + 24, NOT_PERFECTED | SENIOR_IN_ARREARS),
+        (FEBRUARY + 13, FEBRUARY + 24, NOT_PERFECTED),
+    ],
+)
+def test_a_senior_in_arrears_matters_for_the_months_of_both(
+    county, workouts, clock, second_bank, begins, ends, reasons
+):
     now = clock.now()
     due = [Instalment(now + DAY, 100_000)]
     senior = county.lend(county.terms(bps=1_000, schedule=due, fromPeriod=begins, toPeriod=ends))
@@ -835,7 +848,14 @@ def test_a_senior_in_arrears_on_other_months_does_not_matter(county, workouts, c
     junior = county.commit(county.terms(bps=1_000, lender=str(second_bank), **months), lender=second_bank)
     clock.stand_at(now + DAY)
     assert county.pledges.debtOf(senior)["arrears"] != 0
-    assert good(workouts, junior) == NOT_PERFECTED
+    assert good(workouts, junior) == reasons
+
+
+def test_a_pledge_says_from_when_its_holder_can_release_it(county, workouts, pledges):
+    active = county.bring(State.ACTIVE)
+    assert workouts.deadlinesOf(active)[3] == 0
+    county.repay(active, 200_000)
+    assert workouts.deadlinesOf(active)[3] == pledges.datesOf(active)["repaidAt"] + 10 * DAY
 
 
 def test_a_dispute_is_told_while_it_stands(active, workouts, clock, bank):
