@@ -431,7 +431,9 @@ def _supply(role: Role) -> Callable[[Job, bytes], Result]:
         with TemporaryDirectory() as folder:
             arguments: dict[str, Any] = {**_on_disk(job, Path(folder)), **job.settings}
             weights = weigh_supply(**arguments, role=role)
-        return _result(weights, evidence_root, value=weights.total, columns=weights.register_columns())
+        return _result(
+            weights, evidence_root, value=weights.total, columns=weights.register_columns(), refusal=weights.refusal
+        )
 
     return compute
 
@@ -467,7 +469,9 @@ _SENSOR_NEEDS = _Needs(
     settings=("subject", "period_start", "period_end"),
     optional_settings=("quantity", "scale", "fill"),
 )
-_SUPPLY_NEEDS = _Needs(files=("slips", "holders"), optional_files=(), settings=("subject",), optional_settings=())
+_SUPPLY_NEEDS = _Needs(
+    files=("slips", "holders"), optional_files=("policy",), settings=("subject",), optional_settings=()
+)
 
 KINDS: dict[str, _Kind] = {
     "carbon": _Kind(_CARBON_NEEDS, _carbon),

@@ -26,7 +26,7 @@ from oracles.errors import (
     UnknownReference,
 )
 from oracles.evidence import RawFile, evidence_root, read_raw
-from oracles.findings import Finding, flags_of, of_slips
+from oracles.findings import Finding, Policy, flags_of, of_slips, read_policy
 from oracles.methodologies.methodology import digest_of
 from oracles.readings import Quantity
 from oracles.registers import HolderWeight, RegisterColumns, register_columns, sum_by_holder
@@ -80,7 +80,8 @@ class Slip:
 class SupplyWeights:
     """The weights of all suppliers, or of all processors, for one product and period, as reporters sign them.
 
-    The period, in UTC seconds, runs from the first day with a slip to the day after the last one.
+    The period, in UTC seconds, runs from the first day with a slip to the day after the last one. `refusal` says
+    why nothing may be reported.
     """
 
     subject: str
@@ -95,6 +96,7 @@ class SupplyWeights:
     evidence_root: bytes
     methodology_digest: bytes
     findings: tuple[Finding, ...] = ()
+    refusal: str | None = None
 
     @property
     def qc_flags(self) -> int:
@@ -113,11 +115,12 @@ class SupplyWeights:
         """The numbers of every step, a line each, for a person."""
         start, end = utc_date(self.period_start), utc_date(self.period_end)
         what = "交付价值 · delivered value" if self.role is Role.SUPPLIER else "加工量 · processed volume"
-        return (
+        lines = (
             f"{start} 至 {end}（不含）· from {start} to {end} (exclusive)",
             f"{what}：{self.slips} 张单据，每张向下取整 · slips, each rounded down",
             f"{len(self.holders)} 位持有人，合计 {self.total:,} {self.role.unit} · holders, total",
         )
+        return lines if self.refusal is None else (*lines, self.refusal)
 
 
 def read_slips(raw: RawFile) -> tuple[Slip, ...]:
@@ -167,9 +170,13 @@ def read_slips(raw: RawFile) -> tuple[Slip, ...]:
     return tuple(slips)
 
 
-def weigh_supply(slips: Path, holders: Path, *, subject: str, role: Role) -> SupplyWeights:
-    """The weights of one role from delivery slips and the accounts of their holders."""
-    raws = (read_raw(slips, role="slips"), read_raw(holders, role="holders"))
+def weigh_supply(slips: Path, holders: Path, *, subject: str, role: Role, policy: Path | None = None) -> SupplyWeights:
+    """The weights of one role from delivery slips and the accounts of their holders.
+
+    `policy` says which quality flags refuse the report.
+    """
+    rules = () if policy is None else (read_raw(policy, role="policy"),)
+    raws = (read_raw(slips, role="slips"), read_raw(holders, role="holders"), *rules)
     listed = [slip for slip in read_slips(raws[0]) if slip.role is role]
     owners = read_holders(raws[1])
     for slip in listed:
@@ -185,6 +192,12 @@ def weigh_supply(slips: Path, holders: Path, *, subject: str, role: Role) -> Sup
     leaves = sum_by_holder([(slip.holder, slip.weight) for slip in listed], owners)
     if not leaves:
         raise NothingMeasured(f"没有 {role.value} 的单据", f"there is no slip of any {role.value}")
+    findings = tuple(
+        of_slips(
+            raws[0].name,
+            [(slip.day, slip.holder, slip.quantity_kg, slip.price_yuan_per_kg) for slip in listed],
+        )
+    )
     end = utc_seconds(max(slip.day for slip in listed) + timedelta(days=1))
     return SupplyWeights(
         subject=subject,
@@ -200,12 +213,8 @@ def weigh_supply(slips: Path, holders: Path, *, subject: str, role: Role) -> Sup
         methodology_digest=digest_of(
             {"key": "delivery-slips", "rounding": "down per slip", "unit": role.unit, "version": "1"}
         ),
-        findings=tuple(
-            of_slips(
-                raws[0].name,
-                [(slip.day, slip.holder, slip.quantity_kg, slip.price_yuan_per_kg) for slip in listed],
-            )
-        ),
+        findings=findings,
+        refusal=(read_policy(rules[0]) if rules else Policy()).refusal(findings),
     )
 
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from oracles.bundle import Job, LineProof, lines_of, make_job, pack, prove_line, reproduce, run, unpack
 from oracles.errors import InvalidBundle, InvalidRequest
 from oracles.evidence import RawFile, inclusion_proof, merkle_root, root_of_proof
+from oracles.quality import Flag
 from oracles.sources.synthetic import write_county
-from oracles.supply import write_slips
+from oracles.supply import repeat_a_slip, write_slips
 
 SETTINGS = {"subject": "pool-1", "period_start": 1_593_561_600, "period_end": 1_751_328_000}
 
@@ -141,6 +142,23 @@ def test_supply_weights_are_computed_again_too(tmp_path: Path) -> None:
     for kind in ("delivered", "processed"):
         result, archive = run(make_job(kind, {"subject": "tea"}, {"slips": files.slips, "holders": files.holders}))
         assert reproduce(archive) == result
+
+
+def test_slips_entered_twice_refuse_the_report_or_set_their_bit_as_the_policy_says(tmp_path: Path) -> None:
+    files = write_slips(tmp_path, seed=3, accounts=[f"0x{number:040x}" for number in range(1, 53)])
+    repeat_a_slip(files)
+    given, policy = {"slips": files.slips, "holders": files.holders}, tmp_path / "policy.toml"
+    told, _ = run(make_job("delivered", {"subject": "tea"}, given))
+    assert (told.qc_flags, told.refusal) == (Flag.DUPLICATE, None)
+    policy.write_text('refuse = ["duplicate"]\n', encoding="utf-8")
+    refused, archive = run(make_job("delivered", {"subject": "tea"}, {**given, "policy": policy}))
+    assert refused.refusal is not None
+    assert "除单号外完全相同的单据" in refused.refusal
+    assert refused.qc_flags == Flag.DUPLICATE
+    assert refused.evidence_root != told.evidence_root, "the policy is evidence"
+    assert reproduce(archive) == refused
+    processed, _ = run(make_job("processed", {"subject": "tea"}, {**given, "policy": policy}))
+    assert (processed.qc_flags, processed.refusal) == (0, None)
 
 
 def test_a_line_of_a_file_is_proved_to_be_in_the_report(carbon: Job) -> None:

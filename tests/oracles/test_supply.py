@@ -160,3 +160,9 @@ def test_a_delivery_in_two_equal_halves_is_found_and_changes_no_weight(
     assert (clean.qc_flags, faulty.qc_flags) == (0, Flag.DUPLICATE)
     assert faulty.slips == clean.slips + 1
     assert faulty.holders == clean.holders
+    assert faulty.refusal is None
+    policy = tmp_path / "policy.toml"
+    policy.write_text('refuse = ["duplicate"]\n', encoding="utf-8")
+    refused = weigh_supply(files.slips, files.holders, subject="mountain-tea", role=Role.SUPPLIER, policy=policy)
+    assert refused.explain() == (*faulty.explain(), refused.refusal)
+    assert refused.holders == faulty.holders
