@@ -84,11 +84,15 @@ def _event(of: type[E]) -> type[E]:
 
 @_event
 class AuthorityUpdated:
+    """A contract has another authority from now on."""
+
     authority: Address
 
 
 @_event
 class OperationScheduled:
+    """Somebody with a delay announced a call: it can be made from `schedule` on."""
+
     operation_id: bytes
     nonce: int
     schedule: int
@@ -99,24 +103,32 @@ class OperationScheduled:
 
 @_event
 class OperationExecuted:
+    """An announced call was made."""
+
     operation_id: bytes
     nonce: int
 
 
 @_event
 class OperationCanceled:
+    """An announced call was taken back, or stopped by a guardian of its role."""
+
     operation_id: bytes
     nonce: int
 
 
 @_event
 class RoleLabel:
+    """A role was given a name."""
+
     role_id: int
     label: str
 
 
 @_event
 class RoleGranted:
+    """An account was given a role, from `since` on and with this delay for its calls; or its delay was changed."""
+
     role_id: int
     account: Address
     delay: int
@@ -126,24 +138,32 @@ class RoleGranted:
 
 @_event
 class RoleRevoked:
+    """An account lost a role, or gave it up."""
+
     role_id: int
     account: Address
 
 
 @_event
 class RoleAdminChanged:
+    """Another role grants and revokes this one from now on."""
+
     role_id: int
     admin: int
 
 
 @_event
 class RoleGuardianChanged:
+    """Another role may cancel announced calls of this one from now on."""
+
     role_id: int
     guardian: int
 
 
 @_event
 class RoleGrantDelayChanged:
+    """From `since` on a grant of this role takes this long to come into force."""
+
     role_id: int
     delay: int
     since: int
@@ -151,12 +171,16 @@ class RoleGrantDelayChanged:
 
 @_event
 class TargetClosed:
+    """A contract was closed to every role, or opened again."""
+
     target: Address
     closed: bool
 
 
 @_event
 class TargetFunctionRoleUpdated:
+    """A function may be called by another role from now on."""
+
     target: Address
     selector: bytes
     role_id: int
@@ -164,6 +188,8 @@ class TargetFunctionRoleUpdated:
 
 @_event
 class TargetAdminDelayUpdated:
+    """From `since` on changes of who may call this contract take this long."""
+
     target: Address
     delay: int
     since: int
@@ -171,11 +197,13 @@ class TargetAdminDelayUpdated:
 
 @_event
 class EIP712DomainChanged:
-    pass
+    """The domain of signatures changed: never emitted, as it is fixed (ERC-5267)."""
 
 
 @_event
 class PauseChanged:
+    """A contract was paused, or resumed; `paused_seconds` is the length of all pauses that are over."""
+
     is_paused: bool
     reason: bytes
     paused_seconds: int
@@ -208,6 +236,8 @@ class ParticipantKind(IntEnum):
 
 @_event
 class Admitted:
+    """The operator admitted a participant, or renewed what is known of it."""
+
     account: Address
     kind: ParticipantKind
     identity: bytes
@@ -216,6 +246,8 @@ class Admitted:
 
 @_event
 class BlockedChanged:
+    """A participant was blocked, or freed again; `reason` is the hash of a document."""
+
     account: Address
     blocked: bool
     reason: bytes
@@ -282,6 +314,8 @@ class Verdict(IntEnum):
 
 @_event
 class FeedConfigured:
+    """The committee set the rules of a feed; reports must carry `config_digest` from now on."""
+
     feed: bytes
     config: Feed
     config_digest: bytes
@@ -290,6 +324,8 @@ class FeedConfigured:
 
 @_event
 class SignerChanged:
+    """A reporter joined a feed in a group, or left it (group 0)."""
+
     feed: bytes
     signer: Address
     old_group: int
@@ -300,6 +336,8 @@ class SignerChanged:
 
 @_event
 class Anchored:
+    """A root of evidence was first seen."""
+
     root: bytes
     at: int
     by: Address
@@ -307,6 +345,8 @@ class Anchored:
 
 @_event
 class Reported:
+    """A report was accepted."""
+
     round: bytes
     signer: Address
     result: bytes
@@ -316,6 +356,8 @@ class Reported:
 
 @_event
 class Equivocated:
+    """A reporter was shown to have signed two results for one round: it no longer counts in it."""
+
     round: bytes
     signer: Address
     first: bytes
@@ -324,6 +366,8 @@ class Equivocated:
 
 @_event
 class CandidateReached:
+    """A round has its quorum; it can be final from `final_from` of running time on."""
+
     round: bytes
     feed: bytes
     subject: bytes
@@ -339,6 +383,8 @@ class CandidateReached:
 
 @_event
 class CandidateLost:
+    """A candidate lost its quorum to an equivocating signer, or its cross-check (then `signer` is zero)."""
+
     round: bytes
     result: bytes
     signer: Address
@@ -346,6 +392,8 @@ class CandidateLost:
 
 @_event
 class VotesVoided:
+    """A void result renewed the rules' digest of its feed: every vote that is no candidate is void."""
+
     feed: bytes
     round: bytes
     result: bytes
@@ -354,6 +402,8 @@ class VotesVoided:
 
 @_event
 class Restated:
+    """The panel restated a round: a candidate's figures become these, a final round's stay beside them."""
+
     round: bytes
     old_result: bytes
     new_result: bytes
@@ -364,6 +414,8 @@ class Restated:
 
 @_event
 class PanelElected:
+    """The committee elected a panel; disputes that are open stay with theirs."""
+
     panel: int
     members: tuple[Address, ...]
     by: Address
@@ -371,6 +423,8 @@ class PanelElected:
 
 @_event
 class Challenged:
+    """A candidate was challenged, and the panel is to decide by `deadline`."""
+
     round: bytes
     dispute: int
     challenger: Address
@@ -383,6 +437,8 @@ class Challenged:
 
 @_event
 class Reopened:
+    """A member of the panel reopened a final round; its vote follows."""
+
     round: bytes
     dispute: int
     by: Address
@@ -392,6 +448,8 @@ class Reopened:
 
 @_event
 class PanelVoted:
+    """A member of the panel voted; `figures` are empty unless it restates."""
+
     round: bytes
     dispute: int
     member: Address
@@ -401,6 +459,8 @@ class PanelVoted:
 
 @_event
 class Judged:
+    """Two members of the panel agreed: the round is in `state` from now on."""
+
     round: bytes
     dispute: int
     verdict: Verdict
@@ -410,6 +470,8 @@ class Judged:
 
 @_event
 class DisputeLapsed:
+    """The panel did not decide in time: a candidate is void, a final round stands."""
+
     round: bytes
     dispute: int
     state: RoundState
@@ -418,12 +480,16 @@ class DisputeLapsed:
 
 @_event
 class DisputeMoot:
+    """The candidate in dispute lost its quorum: nothing is left to decide."""
+
     round: bytes
     dispute: int
 
 
 @_event
 class Finalised:
+    """A round became final."""
+
     round: bytes
     feed: bytes
     subject: bytes
@@ -450,6 +516,8 @@ class Project:
 
 @_event
 class ProjectRegistered:
+    """The committee registered a project."""
+
     project: bytes
     terms: Project
     by: Address
@@ -457,6 +525,8 @@ class ProjectRegistered:
 
 @_event
 class BatchIssued:
+    """A batch was issued from a final round."""
+
     batch: int
     project: bytes
     round: bytes
@@ -472,6 +542,8 @@ class BatchIssued:
 
 @_event
 class TransferSingle:
+    """Credits of one batch changed hands; from zero they were issued, to zero they are gone (ERC-1155)."""
+
     operator: Address
     from_: Address
     to: Address
@@ -481,6 +553,8 @@ class TransferSingle:
 
 @_event
 class TransferBatch:
+    """Credits of several batches changed hands in one call (ERC-1155)."""
+
     operator: Address
     from_: Address
     to: Address
@@ -490,6 +564,8 @@ class TransferBatch:
 
 @_event
 class ApprovalForAll:
+    """A holder let an operator move all its credits, or no longer (ERC-1155)."""
+
     account: Address
     operator: Address
     approved: bool
@@ -497,12 +573,16 @@ class ApprovalForAll:
 
 @_event
 class URI:
+    """A batch's description has another address: never emitted, as it has none (ERC-1155)."""
+
     value: str
     id: int
 
 
 @_event
 class CreditsRetired:
+    """A holder used credits, and was given a certificate; `retired` is all of the batch that is used now."""
+
     certificate: int
     batch: int
     holder: Address
@@ -518,6 +598,8 @@ class CreditsRetired:
 
 @_event
 class CreditsCancelled:
+    """A holder destroyed credits for a reason; `cancelled` is all of the batch that is cancelled now."""
+
     batch: int
     holder: Address
     reason: bytes
@@ -529,6 +611,8 @@ class CreditsCancelled:
 
 @_event
 class CreditsReversed:
+    """A round that shows a loss took credits from the batch's buffer; `reversed` is all of the batch now."""
+
     batch: int
     project: bytes
     round: bytes
@@ -540,6 +624,8 @@ class CreditsReversed:
 
 @_event
 class ShortfallRecorded:
+    """No buffer covered what the forest lost of the batch any more; `shortfall` is all that was recorded."""
+
     batch: int
     project: bytes
     round: bytes
@@ -551,6 +637,8 @@ class ShortfallRecorded:
 
 @_event
 class ShortfallMadeGood:
+    """A holder destroyed credits of batch `source` for what batch `batch` is short of."""
+
     batch: int
     source: int
     holder: Address
@@ -564,6 +652,8 @@ class ShortfallMadeGood:
 
 @_event
 class RoundReversed:
+    """A round was taken as a loss: so much from buffers, so much shortfall, the rest the project's deficit."""
+
     round: bytes
     project: bytes
     loss: int
@@ -574,6 +664,8 @@ class RoundReversed:
 
 @_event
 class DeficitChanged:
+    """The loss changed that exceeds all credits of a project and waits for its next batch."""
+
     project: bytes
     round: bytes
     old_deficit: int
@@ -583,11 +675,15 @@ class DeficitChanged:
 
 @_event
 class Locked:
+    """A certificate was made: it can never be moved (ERC-5192)."""
+
     certificate: int
 
 
 @_event
 class CertificateTransfer:
+    """A certificate was given to its holder; it happens once for each (ERC-721)."""
+
     from_: Address
     to: Address
     token_id: int
@@ -595,6 +691,8 @@ class CertificateTransfer:
 
 @_event
 class CertificateApproval:
+    """Somebody may move a certificate: never emitted, as certificates are locked (ERC-721)."""
+
     owner: Address
     approved: Address
     token_id: int
@@ -602,6 +700,8 @@ class CertificateApproval:
 
 @_event
 class CertificateApprovalForAll:
+    """Somebody may move all certificates of an owner: never emitted, as they are locked (ERC-721)."""
+
     owner: Address
     operator: Address
     approved: bool
@@ -612,6 +712,8 @@ class CertificateApprovalForAll:
 
 @_event
 class Minted:
+    """Money that a participant paid in arrived in the bank, and became vouchers."""
+
     bank_reference: bytes
     to: Address
     amount: int
@@ -620,6 +722,8 @@ class Minted:
 
 @_event
 class RedemptionRequested:
+    """A holder's vouchers went into escrow, to be paid by the bank."""
+
     redemption: int
     holder: Address
     amount: int
@@ -629,6 +733,8 @@ class RedemptionRequested:
 
 @_event
 class RedemptionPaid:
+    """The bank paid: the vouchers of a redemption are burned."""
+
     redemption: int
     holder: Address
     amount: int
@@ -638,6 +744,8 @@ class RedemptionPaid:
 
 @_event
 class RedemptionReturned:
+    """The bank could not pay: the vouchers of a redemption are back with the holder."""
+
     redemption: int
     holder: Address
     amount: int
@@ -647,6 +755,8 @@ class RedemptionReturned:
 
 @_event
 class Transfer:
+    """Vouchers changed hands; from zero they were minted, to zero they are burned (ERC-20)."""
+
     from_: Address
     to: Address
     value: int
@@ -654,6 +764,8 @@ class Transfer:
 
 @_event
 class Approval:
+    """An owner let a spender take so many of its vouchers (ERC-20)."""
+
     owner: Address
     spender: Address
     value: int
@@ -678,6 +790,8 @@ class PublishedLeg:
 
 @_event
 class AgreementPublished:
+    """The committee published a version of an agreement; one for each of its tiers."""
+
     agreement: bytes
     version: int
     effective_from: int
@@ -689,6 +803,8 @@ class AgreementPublished:
 
 @_event
 class RegisterOpened:
+    """A leg has its holders for a period: the share register of a final round."""
+
     agreement: bytes
     leg: int
     period: int
@@ -701,6 +817,8 @@ class RegisterOpened:
 
 @_event
 class IncomeReceived:
+    """A receipt was split, once per tier that it reaches; `received` is all of version and period."""
+
     agreement: bytes
     period: int
     bank_reference: bytes
@@ -712,6 +830,8 @@ class IncomeReceived:
 
 @_event
 class PeriodClosed:
+    """The income of an agreement's period is complete."""
+
     agreement: bytes
     period: int
     by: Address
@@ -719,6 +839,8 @@ class PeriodClosed:
 
 @_event
 class Claimed:
+    """A leaf of a register was paid what it had not received yet; `diverted` went to its lenders."""
+
     line: bytes
     account: Address
     index: int
@@ -729,6 +851,8 @@ class Claimed:
 
 @_event
 class Collected:
+    """The account of a line was paid what it had not received yet; `diverted` went to its lenders."""
+
     line: bytes
     account: Address
     amount: int
@@ -738,6 +862,8 @@ class Collected:
 
 @_event
 class Forwarded:
+    """What a nested leg received became income of its child, under a reference of its own."""
+
     line: bytes
     child: bytes
     internal_reference: bytes
@@ -748,6 +874,8 @@ class Forwarded:
 
 @_event
 class SetAside:
+    """A payment to an account failed and is kept for it; `balance` is all that is kept."""
+
     account: Address
     amount: int
     balance: int
@@ -755,6 +883,8 @@ class SetAside:
 
 @_event
 class Withdrawn:
+    """What was kept for an account was paid."""
+
     account: Address
     amount: int
 
@@ -777,6 +907,8 @@ class SpendingProposal:
 
 @_event
 class FundFilled:
+    """Income came into a fund, which brings it to `balance`."""
+
     agreement: bytes
     leg: int
     amount: int
@@ -785,6 +917,8 @@ class FundFilled:
 
 @_event
 class SpendingProposed:
+    """The operator proposed to spend a fund; it lapses at `expires_at`."""
+
     spending: int
     agreement: bytes
     leg: int
@@ -795,6 +929,8 @@ class SpendingProposed:
 
 @_event
 class SpendingRetracted:
+    """Whoever proposed a spending took it back."""
+
     spending: int
     agreement: bytes
     leg: int
@@ -803,6 +939,8 @@ class SpendingRetracted:
 
 @_event
 class FundSpent:
+    """The treasurer carried out a spending; `balance` is left in the fund."""
+
     spending: int
     agreement: bytes
     leg: int
@@ -883,6 +1021,8 @@ class Standing:
 
 @_event
 class Committed:
+    """Holder and lender registered a pledge; `rank` 0 is the first lien."""
+
     pledge: bytes
     holder: Address
     lender: Address
@@ -893,6 +1033,8 @@ class Committed:
 
 @_event
 class Perfected:
+    """A lien was entered in the statutory register."""
+
     pledge: bytes
     perfection: Perfection
     by: Address
@@ -900,6 +1042,8 @@ class Perfected:
 
 @_event
 class Disbursed:
+    """The principal of a loan reached the holder."""
+
     pledge: bytes
     holder: Address
     principal: int
@@ -908,6 +1052,8 @@ class Disbursed:
 
 @_event
 class Repayment:
+    """A debt was paid down, out of a claim or by somebody; principal, interest and costs are what remains."""
+
     pledge: bytes
     lender: Address
     by: Address
@@ -921,6 +1067,8 @@ class Repayment:
 
 @_event
 class StateChanged:
+    """A pledge came from one state into another."""
+
     pledge: bytes
     from_: PledgeState
     to: PledgeState
@@ -929,6 +1077,8 @@ class StateChanged:
 
 @_event
 class Revoked:
+    """A party took back its signature under terms that are not committed yet."""
+
     pledge: bytes
     by: Address
 
@@ -938,6 +1088,8 @@ class Revoked:
 
 @_event
 class RepaymentKept:
+    """A lender could not be paid a repayment, and it is kept for it; `balance` is all that is kept."""
+
     account: Address
     amount: int
     balance: int
@@ -945,12 +1097,16 @@ class RepaymentKept:
 
 @_event
 class RepaymentHandedOver:
+    """What was kept for a lender was paid."""
+
     account: Address
     amount: int
 
 
 @_event
 class RemediationBegun:
+    """The lender gave notice; enforcement is possible after `until` of running time."""
+
     pledge: bytes
     notice: bytes
     until: int
@@ -959,6 +1115,8 @@ class RemediationBegun:
 
 @_event
 class CostsCharged:
+    """The lender charged what enforcement cost it; `costs` is what is unpaid of them, `charged` all."""
+
     pledge: bytes
     amount: int
     costs: int
@@ -969,6 +1127,8 @@ class CostsCharged:
 
 @_event
 class DebtWrittenOff:
+    """The lender wrote a debt off in its own books; it is owed as before."""
+
     pledge: bytes
     principal: int
     interest: int
@@ -979,6 +1139,8 @@ class DebtWrittenOff:
 
 @_event
 class DebtForgiven:
+    """The lender waived what is left of a debt."""
+
     pledge: bytes
     principal: int
     interest: int
@@ -989,6 +1151,8 @@ class DebtForgiven:
 
 @_event
 class PartReleased:
+    """A part of the pledged income became free; `before` and `afterwards` differ in it alone."""
+
     pledge: bytes
     before: Standing
     afterwards: Standing
@@ -997,6 +1161,8 @@ class PartReleased:
 
 @_event
 class LienTransferred:
+    """A lien went to another lender."""
+
     pledge: bytes
     from_: Address
     to: Address
@@ -1004,6 +1170,8 @@ class LienTransferred:
 
 @_event
 class Subordinated:
+    """A pledge gave its place to `junior`, which stood behind it; `rank` is where `junior` stands now."""
+
     pledge: bytes
     junior: bytes
     rank: int
@@ -1011,6 +1179,8 @@ class Subordinated:
 
 @_event
 class Consented:
+    """Somebody consented to what needs several; the last consent carries it out."""
+
     pledge: bytes
     proposal: bytes
     call: bytes
@@ -1019,12 +1189,16 @@ class Consented:
 
 @_event
 class ConsentWithdrawn:
+    """Somebody took a consent back."""
+
     proposal: bytes
     by: Address
 
 
 @_event
 class DisputeOpened:
+    """A party to a pledge objected; the dispute stands until `until` of running time."""
+
     pledge: bytes
     reason: bytes
     until: int
@@ -1033,6 +1207,8 @@ class DisputeOpened:
 
 @_event
 class DisputeSettled:
+    """Both parties to a pledge agreed to end a dispute."""
+
     pledge: bytes
     by: Address
 
@@ -1077,6 +1253,8 @@ class Covenant:
 
 @_event
 class DataAssetRegistered:
+    """A data asset was registered for its steward, under the number of its certificate."""
+
     certificate: bytes
     steward: Address
     papers: bytes
@@ -1087,6 +1265,8 @@ class DataAssetRegistered:
 
 @_event
 class VersionAppended:
+    """A data asset has a new version, which counts as made at `fresh_as_of` of running time."""
+
     certificate: bytes
     number: int
     version: DataVersion
@@ -1096,6 +1276,8 @@ class VersionAppended:
 
 @_event
 class LicenceGranted:
+    """The steward granted a licence; its number is the reference of its payment."""
+
     certificate: bytes
     licence: bytes
     terms: Licence
@@ -1104,6 +1286,8 @@ class LicenceGranted:
 
 @_event
 class LicenceEnded:
+    """A licence is over: its steward said so at its end, or its licensee gave it up."""
+
     certificate: bytes
     licence: bytes
     by: Address
@@ -1111,6 +1295,8 @@ class LicenceEnded:
 
 @_event
 class StewardshipOffered:
+    """The steward offered the asset to `to` instead of `old`; zero withdraws the offer."""
+
     certificate: bytes
     old: Address
     to: Address
@@ -1119,6 +1305,8 @@ class StewardshipOffered:
 
 @_event
 class StewardshipChanged:
+    """A data asset has a new steward."""
+
     certificate: bytes
     from_: Address
     to: Address
@@ -1126,6 +1314,8 @@ class StewardshipChanged:
 
 @_event
 class IncomeRepointed:
+    """Licence income arrives through another leg from now on."""
+
     certificate: bytes
     old_agreement: bytes
     old_leg: int
@@ -1136,6 +1326,8 @@ class IncomeRepointed:
 
 @_event
 class CovenantProposed:
+    """One party to a pledge consented to a covenant; it waits for the other."""
+
     certificate: bytes
     pledge: bytes
     covenant: Covenant
@@ -1144,6 +1336,8 @@ class CovenantProposed:
 
 @_event
 class CovenantAgreed:
+    """Both parties consented: `covenant` holds instead of `old`."""
+
     certificate: bytes
     pledge: bytes
     old: Covenant
@@ -1153,6 +1347,8 @@ class CovenantAgreed:
 
 @_event
 class Appraised:
+    """A figure of the oracle was recorded, of which `lendable` counts instead of `previous`."""
+
     certificate: bytes
     pledge: bytes
     result: bytes
@@ -1166,6 +1362,8 @@ class Appraised:
 
 @_event
 class AppraisalDisputed:
+    """The lender disputes an appraisal, until `disputed_until` of running time at most."""
+
     certificate: bytes
     pledge: bytes
     number: int
@@ -1176,6 +1374,8 @@ class AppraisalDisputed:
 
 @_event
 class AppraisalDisputeEnded:
+    """The lender ended its dispute of an appraisal before its time."""
+
     certificate: bytes
     pledge: bytes
     number: int
@@ -1184,6 +1384,8 @@ class AppraisalDisputeEnded:
 
 @_event
 class MarkedStale:
+    """Somebody showed that no version came by `fresh_until` of running time."""
+
     certificate: bytes
     pledge: bytes
     fresh_until: int
@@ -1192,6 +1394,8 @@ class MarkedStale:
 
 @_event
 class FreshAgain:
+    """A new version ended what was marked stale."""
+
     certificate: bytes
     pledge: bytes
     number: int
