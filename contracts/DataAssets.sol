@@ -229,8 +229,8 @@ contract DataAssets is IDataAssets, PauseClock {
         address lender = _lenderOf(pledge);
         require(msg.sender == steward || msg.sender == lender, NotPartyToPledge(pledge, msg.sender));
         require(
-            covenant.freshnessPeriod != 0 && covenant.staleBps <= BPS && covenant.maxLtvBps != 0
-                && covenant.maxLtvBps <= BPS && oracle.configDigest(covenant.valuationFeed) != 0
+            covenant.freshnessPeriod != 0 && covenant.staleBps <= BPS && covenant.maximumLtvBps != 0
+                && covenant.maximumLtvBps <= BPS && oracle.configDigest(covenant.valuationFeed) != 0
                 && (covenant.qualityFeed == 0 || oracle.configDigest(covenant.qualityFeed) != 0),
             CovenantMalformed(certificate, covenant)
         );
@@ -422,7 +422,7 @@ contract DataAssets is IDataAssets, PauseClock {
         );
         IPledges.Debt memory owed = pledges.debtOf(status.pledge);
         status.debt = owed.principal + owed.interest + owed.costs;
-        if (Valuation.isShort(status.value, covenant.maxLtvBps, status.debt)) status.reasons |= SHORTFALL;
+        if (Valuation.isShort(status.value, covenant.maximumLtvBps, status.debt)) status.reasons |= SHORTFALL;
 
         if (status.reasons & SHORTFALL != 0) status.standing = Standing.Shortfall;
         else if (status.reasons & STALE != 0) status.standing = Standing.Stale;

@@ -74,7 +74,7 @@ LIEN_RULE: Final = (
 COVENANT_RULE: Final = (
     "D9 lendable = max(0, value - 2*uncertainty). "
     "D10 a disputed value counts as the lower of value and previous; a stale one as floor(figure*stale_bps/10000). "
-    "D11 short = debt*10000 > counts*max_ltv_bps. "
+    "D11 short = debt*10000 > counts*maximum_ltv_bps. "
     "Flags are 0 or 1."
 )
 
@@ -909,12 +909,12 @@ def covenants() -> Json:
         value = seed.below(10**9)
         flags = (seed.below(2), seed.below(2))
         cases.append((value, seed.below(10**9), *flags, seed.below(10_001), 1 + seed.below(10_000), seed.below(value)))
-    names = ("value", "previous", "disputed", "stale", "stale_bps", "max_ltv_bps", "debt")
+    names = ("value", "previous", "disputed", "stale", "stale_bps", "maximum_ltv_bps", "debt")
     standings: list[Json] = []
     for case in cases:
-        value, previous, disputed, stale, stale_bps, max_ltv_bps, debt = case
+        value, previous, disputed, stale, stale_bps, maximum_ltv_bps, debt = case
         counted = model.counts(value, previous, stale_bps, disputed=bool(disputed), stale=bool(stale))
-        short = model.is_short(counted, max_ltv_bps, debt)
+        short = model.is_short(counted, maximum_ltv_bps, debt)
         standings.append(dict(zip(names, case, strict=True)) | {"counts": counted, "short": int(short)})
     return {
         "rule": COVENANT_RULE,

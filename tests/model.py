@@ -918,10 +918,10 @@ def counts(value: int, previous: int, stale_bps: int, *, disputed: bool, stale: 
     return figure * stale_bps // WHOLE_BPS if stale else figure
 
 
-def is_short(counted: int, max_ltv_bps: int, debt: int) -> bool:
+def is_short(counted: int, maximum_ltv_bps: int, debt: int) -> bool:
     """D11: whether a debt is above the part of a value that may be lent on it."""
-    require_amounts(counted, max_ltv_bps, debt)
-    return debt * WHOLE_BPS > counted * max_ltv_bps
+    require_amounts(counted, maximum_ltv_bps, debt)
+    return debt * WHOLE_BPS > counted * maximum_ltv_bps
 
 
 # ROUNDS

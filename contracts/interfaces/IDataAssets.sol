@@ -69,13 +69,13 @@ interface IDataAssets {
     /// @notice What steward and lender of a pledge agree on beside its terms.
     /// @param freshnessPeriod Running seconds that a version stays fresh after it was made.
     /// @param staleBps What a stale or outdated figure still counts for, in basis points of the value.
-    /// @param maxLtvBps The largest debt, in basis points of the value.
+    /// @param maximumLtvBps The largest debt, in basis points of the value.
     /// @param valuationFeed Oracle feed that says what the asset (the subject is its certificate) is worth, in fen.
     /// @param qualityFeed Only versions measured by this feed count as fresh; zero when every version does.
     struct Covenant {
         uint32 freshnessPeriod;
         uint16 staleBps;
-        uint16 maxLtvBps;
+        uint16 maximumLtvBps;
         bytes32 valuationFeed;
         bytes32 qualityFeed;
     }

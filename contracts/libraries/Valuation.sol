@@ -26,7 +26,7 @@ library Valuation {
     }
 
     /// @return Whether `debt` is above what may be lent on `value`.
-    function isShort(uint256 value, uint256 maxLtvBps, uint256 debt) internal pure returns (bool) {
-        return debt * BPS > value * maxLtvBps;
+    function isShort(uint256 value, uint256 maximumLtvBps, uint256 debt) internal pure returns (bool) {
+        return debt * BPS > value * maximumLtvBps;
     }
 }

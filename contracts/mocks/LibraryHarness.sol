@@ -125,8 +125,8 @@ contract LibraryHarness {
         return Valuation.countsDown(value, previous, isDisputed, isStale, staleBps);
     }
 
-    function isShort(uint256 value, uint256 maxLtvBps, uint256 debt) external pure returns (bool) {
-        return Valuation.isShort(value, maxLtvBps, debt);
+    function isShort(uint256 value, uint256 maximumLtvBps, uint256 debt) external pure returns (bool) {
+        return Valuation.isShort(value, maximumLtvBps, debt);
     }
 
     function monthContaining(uint256 timestamp) external pure returns (Period) {

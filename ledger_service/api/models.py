@@ -997,7 +997,7 @@ class AssetCovenant(Answer):
                 "freshness_seconds": terms.freshness_period,
                 "fresh_until": None if report.fresh_until is None else _moment(report.fresh_until),
                 "stale_share": Share.of(terms.stale_bps),
-                "largest_debt": Share.of(terms.max_ltv_bps),
+                "largest_debt": Share.of(terms.maximum_ltv_bps),
                 "valuation_feed": text_of(terms.valuation_feed),
                 "quality_feed": text_of(terms.quality_feed) if any(terms.quality_feed) else None,
                 "as_of": _moment(report.as_of),

@@ -1246,7 +1246,7 @@ class Covenant:
 
     freshness_period: int
     stale_bps: int
-    max_ltv_bps: int
+    maximum_ltv_bps: int
     valuation_feed: bytes
     quality_feed: bytes
 

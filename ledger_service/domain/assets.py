@@ -67,7 +67,7 @@ class CovenantTerms:
 
     freshness_seconds: int
     stale_bps: int
-    max_ltv_bps: int
+    maximum_ltv_bps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,9 @@ def counts_down(value: int, previous: int, stale_bps: int, *, disputed: bool, st
     return figure * stale_bps // WHOLE_BPS if stale else figure
 
 
-def is_short(value: int, max_ltv_bps: int, debt: int) -> bool:
+def is_short(value: int, maximum_ltv_bps: int, debt: int) -> bool:
     """SPEC D11: whether a debt is above the part of a value that may be lent on it."""
-    return debt * WHOLE_BPS > value * max_ltv_bps
+    return debt * WHOLE_BPS > value * maximum_ltv_bps
 
 
 def status_of(
@@ -134,7 +134,7 @@ def status_of(
         disputed=Reason.DISPUTED in reasons,
         stale=bool(reasons & (Reason.STALE | Reason.APPRAISAL_OUT_OF_DATE)),
     )
-    if is_short(value, terms.max_ltv_bps, debt):
+    if is_short(value, terms.maximum_ltv_bps, debt):
         reasons |= Reason.SHORTFALL
     standing = Standing.FRESH
     if Reason.STALE in reasons:

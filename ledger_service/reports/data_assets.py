@@ -140,7 +140,7 @@ def covenant_report(reader: Reader, certificate: bytes) -> CovenantReport | None
         return None
     terms, at = asset.covenant.terms, head.timestamp
     status = status_of(
-        CovenantTerms(terms.freshness_period, terms.stale_bps, terms.max_ltv_bps),
+        CovenantTerms(terms.freshness_period, terms.stale_bps, terms.maximum_ltv_bps),
         asset.covenant.appraisal,
         fresh_as_of=_fresh_as_of(reader, asset, terms.quality_feed),
         debt=0 if pledge.loan is None else pledge.loan.at(at).debt,

@@ -680,8 +680,8 @@ def test_only_steward_and_lender_consent(exchange, assets, pledge, name):
     [
         {"freshnessPeriod": 0},
         {"staleBps": WHOLE + 1},
-        {"maxLtvBps": 0},
-        {"maxLtvBps": WHOLE + 1},
+        {"maximumLtvBps": 0},
+        {"maximumLtvBps": WHOLE + 1},
         {"valuationFeed": NOTHING},
         {"valuationFeed": text32("nobody")},
         {"qualityFeed": text32("nobody")},
@@ -701,8 +701,8 @@ def test_a_covenant_without_sense_is_refused(exchange, assets, pledge, bank, fau
         {"freshnessPeriod": 2**32 - 1},
         {"staleBps": 0},
         {"staleBps": WHOLE},
-        {"maxLtvBps": 1},
-        {"maxLtvBps": WHOLE},
+        {"maximumLtvBps": 1},
+        {"maximumLtvBps": WHOLE},
         {"qualityFeed": QUALITY},
     ],
     ids=str,
@@ -716,7 +716,7 @@ def test_a_covenant_may_be_as_strict_or_as_generous_as_both_want(exchange, asset
 def test_a_covenant_holds_when_both_have_consented_to_the_same(exchange, assets, pledge, steward, bank):
     proposed = assets.agreeCovenant(CERTIFICATE, COVENANT, {"from": steward})
     announced(proposed, "CovenantProposed", certificate=CERTIFICATE, pledge=pledge, covenant=COVENANT, by=steward)
-    generous = COVENANT._replace(maxLtvBps=WHOLE)
+    generous = COVENANT._replace(maximumLtvBps=WHOLE)
     assets.agreeCovenant(CERTIFICATE, generous, {"from": bank})
     assert facts(assets.agreedCovenantOf(pledge)) == facts(NO_COVENANT._asdict())
     agreed = assets.agreeCovenant(CERTIFICATE, COVENANT, {"from": bank})
@@ -750,7 +750,7 @@ def test_nobody_brings_an_older_covenant_back_alone(exchange, assets, pledge, fi
     first, second = person(first), person(second)
     for party in (first, second):
         assets.agreeCovenant(CERTIFICATE, COVENANT, {"from": party})
-    strict = COVENANT._replace(maxLtvBps=1)
+    strict = COVENANT._replace(maximumLtvBps=1)
     assets.agreeCovenant(CERTIFICATE, strict, {"from": second})
     amended = assets.agreeCovenant(CERTIFICATE, strict, {"from": first})
     announced(
@@ -768,13 +768,13 @@ def test_nobody_brings_an_older_covenant_back_alone(exchange, assets, pledge, fi
             alone = assets.agreeCovenant(CERTIFICATE, older, {"from": party})
             assert silent(alone, "CovenantAgreed")
             assets.agreeCovenant(CERTIFICATE, COVENANT._replace(staleBps=party == first), {"from": party})
-    assert assets.agreedCovenantOf(pledge)["maxLtvBps"] == 1
+    assert assets.agreedCovenantOf(pledge)["maximumLtvBps"] == 1
 
 
 def test_a_consent_is_void_once_another_lender_had_the_lien(
     exchange, assets, covenant, county, bank, second_bank, steward
 ):
-    loose, strict = COVENANT._replace(maxLtvBps=10_000), COVENANT._replace(maxLtvBps=1)
+    loose, strict = COVENANT._replace(maximumLtvBps=10_000), COVENANT._replace(maximumLtvBps=1)
     exchange.owe(covenant, 50_000)
     assets.agreeCovenant(CERTIFICATE, loose, {"from": bank})
     for lender, other in ((bank, second_bank), (second_bank, bank)):
@@ -783,7 +783,7 @@ def test_a_consent_is_void_once_another_lender_had_the_lien(
         if other == second_bank:
             exchange.agree(strict, lender=second_bank)
     assert silent(assets.agreeCovenant(CERTIFICATE, loose, {"from": steward}), "CovenantAgreed")
-    assert assets.agreedCovenantOf(covenant)["maxLtvBps"] == 1
+    assert assets.agreedCovenantOf(covenant)["maximumLtvBps"] == 1
 
 
 def test_a_covenant_ends_with_its_pledge(exchange, assets, covenant, second_bank):
@@ -1052,7 +1052,7 @@ def test_a_stale_asset_counts_for_its_agreed_part(exchange, covenant, clock):
 
 
 def test_a_figure_of_another_feed_is_none_for_a_new_covenant(exchange, assets, covenant):
-    exchange.agree(COVENANT._replace(maxLtvBps=1))
+    exchange.agree(COVENANT._replace(maximumLtvBps=1))
     assert exchange.status()["value"] == 100_000
     exchange.agree(COVENANT._replace(valuationFeed=QUALITY))
     assert exchange.standing() == (FRESH_, NEVER_APPRAISED)
@@ -1380,10 +1380,13 @@ def test_a_lender_sees_before_it_lends_that_the_asset_is_stale(exchange, county,
 
 def test_the_register_shows_commitments_and_no_content(exchange):
     """No field or argument could hold data, an address of data, or a key: there is no text of any length."""
-    kinds = {
-        entry["type"]
-        for item in load_artefact("DataAssets").abi
-        if item["type"] in ("function", "event")
-        for entry in item["inputs"]
-    }
-    assert not kinds & {"string", "bytes"}
+
+    def kinds(entries):
+        for entry in entries:
+            yield entry["type"].rstrip("[]")
+            yield from kinds(entry.get("components", ()))
+
+    given = [item for item in load_artefact("DataAssets").abi if item["type"] in ("function", "event")]
+    found = {kind for item in given for kind in kinds(item["inputs"])}
+    assert "tuple" in found
+    assert not found & {"string", "bytes"}

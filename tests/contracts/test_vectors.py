@@ -416,10 +416,10 @@ def check_figure(bench, vector):
 
 def check_standing(bench, vector):
     value, previous, disputed, stale = numbers(vector, "value", "previous", "disputed", "stale")
-    stale_bps, max_ltv_bps, debt = numbers(vector, "stale_bps", "max_ltv_bps", "debt")
+    stale_bps, maximum_ltv_bps, debt = numbers(vector, "stale_bps", "maximum_ltv_bps", "debt")
     counts, short = numbers(vector, "counts", "short")
     assert bench.libraries.countsDown(value, previous, disputed == 1, stale == 1, stale_bps) == counts
-    assert bench.libraries.isShort(counts, max_ltv_bps, debt) == (short == 1)
+    assert bench.libraries.isShort(counts, maximum_ltv_bps, debt) == (short == 1)
 
 
 # TIERS

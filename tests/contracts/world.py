@@ -233,7 +233,7 @@ class Covenant(NamedTuple):
 
     freshnessPeriod: int
     staleBps: int
-    maxLtvBps: int
+    maximumLtvBps: int
     valuationFeed: bytes
     qualityFeed: bytes
 

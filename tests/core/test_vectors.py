@@ -279,7 +279,7 @@ def figure(_: Any, case: Case) -> Case:
 def standing(_: Any, case: Case) -> Case:
     disputed, stale = case["disputed"] == 1, case["stale"] == 1
     counted = model.counts(case["value"], case["previous"], case["stale_bps"], disputed=disputed, stale=stale)
-    return {"counts": counted, "short": int(model.is_short(counted, case["max_ltv_bps"], case["debt"]))}
+    return {"counts": counted, "short": int(model.is_short(counted, case["maximum_ltv_bps"], case["debt"]))}
 
 
 def outcome(answer: Callable[[Any, Case], Case], rules: Any, case: Case) -> Case:

@@ -113,7 +113,7 @@ contract AssetHandler is WorkoutHandler {
         IDataAssets.Covenant memory covenant = IDataAssets.Covenant({
             freshnessPeriod: uint32(1 + freshness % 60 days),
             staleBps: uint16(seed % 10_001),
-            maxLtvBps: uint16(seed % 10_001),
+            maximumLtvBps: uint16(seed % 10_001),
             valuationFeed: VALUATION,
             qualityFeed: 0
         });

@@ -45,7 +45,7 @@ VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "covenants.json"
 SOMEBODY = "0x" + "12" * 20
 CERTIFICATE = bytes32_of("DEX-2026-000001")
 DAY = 86_400
-TERMS = CovenantTerms(freshness_seconds=30 * DAY, stale_bps=5_000, max_ltv_bps=6_000)
+TERMS = CovenantTerms(freshness_seconds=30 * DAY, stale_bps=5_000, maximum_ltv_bps=6_000)
 NOW = 1_000 * DAY
 WORTH = Appraisal(value=100_000, previous=100_000, valid_until=NOW + DAY)
 
@@ -66,7 +66,7 @@ def test_what_counts_and_what_is_short_is_what_the_specification_says() -> None:
             stale=given["stale"] == 1,
         )
         assert counted == given["counts"], case
-        assert is_short(counted, given["max_ltv_bps"], given["debt"]) == (given["short"] == 1), case
+        assert is_short(counted, given["maximum_ltv_bps"], given["debt"]) == (given["short"] == 1), case
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_a_dispute_lets_the_lower_figure_count_until_it_ends(story: Story, pledg
 def test_a_figure_lives_on_under_an_amended_covenant_and_not_under_another_feed_or_pledge(
     story: Story, pledge: bytes, covenant: Covenant
 ) -> None:
-    amended = replace(covenant, max_ltv_bps=1)
+    amended = replace(covenant, maximum_ltv_bps=1)
     story.happen(CovenantAgreed(CERTIFICATE, pledge, covenant, amended, SOMEBODY))
     assert story.reasons() == Reason.SHORTFALL
     other = replace(covenant, valuation_feed=b"\7" * 32)
