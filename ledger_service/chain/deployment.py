@@ -72,6 +72,10 @@ class Officers:
     committee_delay: int
     """Seconds between what the committee announces and when it can do it, also as administrator."""
 
+    def delay_of(self, role: Role) -> int:
+        """Seconds for which `role` has to announce what it does; 0 if it may do it at once."""
+        return self.committee_delay if role == "committee" else 0
+
 
 class OtherDeployment(LedgerError):
     """The chain is not the one on which the deployment was recorded."""
@@ -211,7 +215,7 @@ def _hand_over(
             if selectors:
                 calls.append(authority.functions.setTargetFunctionRole(at[contract], selectors, role_id))
     for role, role_id in ROLES.items():
-        delay = officers.committee_delay if role == "committee" else 0
+        holder, delay = to_checksum_address(getattr(officers, role)), officers.delay_of(role)
         calls.append(authority.functions.labelRole(role_id, role))
         calls.append(authority.functions.grantRole(role_id, to_checksum_address(getattr(officers, role)), delay))
     calls.append(authority.functions.grantRole(0, to_checksum_address(officers.committee), officers.committee_delay))
