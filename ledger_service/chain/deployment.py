@@ -217,7 +217,7 @@ def _hand_over(
     for role, role_id in ROLES.items():
         holder, delay = to_checksum_address(getattr(officers, role)), officers.delay_of(role)
         calls.append(authority.functions.labelRole(role_id, role))
-        calls.append(authority.functions.grantRole(role_id, to_checksum_address(getattr(officers, role)), delay))
+        calls.append(authority.functions.grantRole(role_id, holder, delay))
     calls.append(authority.functions.grantRole(0, to_checksum_address(officers.committee), officers.committee_delay))
     calls.append(authority.functions.renounceRole(0, to_checksum_address(deployer)))
     for call in calls:
