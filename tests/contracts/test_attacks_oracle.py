@@ -172,10 +172,6 @@ def test_a_panel_does_not_clamp_either(county, candidate):
 # EDITED DATES AND ONE-OFF SAMPLING SHOWN AS MONTHLY
 
 
-def monthly(report, period):
-    return report._replace(periodStart=first_second(period), periodEnd=first_second(period + 1), seq=1)
-
-
 def test_one_off_sampling_shown_as_monthly(county, oracle, submit, holders, weighbridge):
     """One visit in January is to be twelve months of monitoring."""
     visit = county.weigh(holders, DECEMBER)

@@ -46,7 +46,10 @@ def declared(kind):
 
 @pytest.mark.parametrize("function", declared("function"))
 def test_a_test_uses_the_function(function):
-    assert re.search(rf"\b{function}\b", TESTS)
+    """Calls it, encodes its call, or hands it over: with its arguments, or as one of the contract before it."""
+    called = rf"\.{function}(\.encode_input)?\("
+    handed_over = rf"\(\w+\.{function}, \(|(\w+), \2\.{function}\)"
+    assert re.search(f"{called}|{handed_over}", TESTS)
 
 
 @pytest.mark.parametrize("error", [error for error in declared("error") if error not in UNREACHABLE])

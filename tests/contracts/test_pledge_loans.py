@@ -693,8 +693,9 @@ def test_a_released_pledge_is_not_released_again(repaid, pledges, bank):
         pledges.release(repaid, {"from": bank})
 
 
-def test_limits_of_the_protocol_can_be_read(pledges, pledge_terms, workouts):
+def test_limits_of_the_protocol_can_be_read(pledges, pledge_terms, workouts, funds):
     assert pledges.MAXIMUM_LIENS() == 8
     assert pledge_terms.MAXIMUM_INSTALMENTS() == 40
     assert workouts.DISPUTE_PERIOD() == 30 * DAY
     assert pledges.RELEASE_PERIOD() == RELEASE_PERIOD
+    assert funds.LIFETIME() == 30 * DAY

@@ -580,6 +580,11 @@ def test_treasurer_closes_a_period(county, revenue, treasurer):
 # LINES
 
 
+def test_revenue_says_with_which_contracts_it_works(county, revenue):
+    assert (revenue.participants(), revenue.voucher()) == (county.participants, county.voucher)
+    assert (revenue.oracle(), revenue.pledges(), revenue.funds()) == (county.oracle, county.pledges, county.funds)
+
+
 def test_a_line_that_does_not_exist_has_no_income(revenue):
     for line in (
         Line(LAB_FEES, 1, DECEMBER, 0),

@@ -306,14 +306,17 @@ def test_what_was_announced_can_be_taken_back(authority, deployed, clock, commit
 
 def test_a_signer_joins_after_the_delay_and_leaves_at_once(authority, deployed, clock, committee, guardian, auditor):
     oracle = deployed.oracle
-    for decision in (
-        oracle.configureFeed.encode_input(CARBON, CARBON_RULES),
-        oracle.addSigner.encode_input(CARBON, auditor, 2),
-    ):
+    joining = oracle.addSigner.encode_input(CARBON, auditor, 2)
+    for decision in (oracle.configureFeed.encode_input(CARBON, CARBON_RULES), joining):
         authority.schedule(oracle, decision, 0, {"from": committee})
-    clock.after(DELAY)
+    ready = clock.now() + DELAY
+    clock.stand_at(ready - 1)
+    with refused("AccessManagerNotReady", operationId=authority.hashOperation(committee, oracle, joining)):
+        oracle.addSigner(CARBON, auditor, 2, {"from": committee})
+    clock.stand_at(ready)
     oracle.configureFeed(CARBON, CARBON_RULES, {"from": committee})
     oracle.addSigner(CARBON, auditor, 2, {"from": committee})
+    assert oracle.groupOf(CARBON, auditor) == 2
     oracle.removeSigner(CARBON, auditor, {"from": guardian})
     assert oracle.groupOf(CARBON, auditor) == 0
 
