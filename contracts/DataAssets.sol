@@ -6,6 +6,7 @@ import {PauseClock} from "./PauseClock.sol";
 import {IDataAssets} from "./interfaces/IDataAssets.sol";
 import {IMonitoringOracle} from "./interfaces/IMonitoringOracle.sol";
 import {IParticipants} from "./interfaces/IParticipants.sol";
+import {IPauseClock} from "./interfaces/IPauseClock.sol";
 import {IPledges} from "./interfaces/IPledges.sol";
 import {Valuation} from "./libraries/Valuation.sol";
 
@@ -267,6 +268,7 @@ contract DataAssets is IDataAssets, PauseClock {
         if (lendable > old) {
             require(pausedSince == 0, Paused(pausedSince));
             require(!isDisputed, RiseFrozen(certificate, old, lendable, appraisal.disputedUntil));
+            _requireUndisputed(pledge, appraisal.number);
         }
 
         // The first figure has none before it. One that falls during a dispute does not lift the lower one, which counts.
@@ -287,6 +289,13 @@ contract DataAssets is IDataAssets, PauseClock {
             appraisal.validUntil,
             msg.sender
         );
+    }
+
+    /// @dev A dispute of the pledge itself freezes every rise too; the first figure is none.
+    function _requireUndisputed(bytes32 pledge, uint32 number) private view {
+        uint64 until = pledges.workouts().disputedUntil(pledge);
+        uint64 time = IPauseClock(address(pledges)).runningTime();
+        require(number == 0 || time >= until, IPledges.Disputed(pledge, until));
     }
 
     /// @inheritdoc IDataAssets

@@ -8,7 +8,8 @@ pragma solidity 0.8.30;
 /// @dev Assumption: numbers of certificates and licences are entered as they are printed; "A-1" and "a-1" are two numbers.
 interface IDataAssets {
     /// @notice Where an asset stands towards the covenant of its live pledge. `None`: no live pledge, or no covenant agreed.
-    /// `Stale`: no version came in time. `Shortfall`: the debt is above what may be lent on the asset, stale or not.
+    /// `Fresh`: neither of what follows. `Stale`: no version came in time. `Shortfall`: the debt is above what may be lent on
+    /// the asset, stale or not.
     enum Standing {
         None,
         Fresh,
@@ -32,8 +33,8 @@ interface IDataAssets {
     /// @param content Salted commitment to the content.
     /// @param round Final oracle round that measured its quality; zero for none.
     /// @param records Number of records.
-    /// @param periodStart First second that the data cover.
-    /// @param periodEnd First second that they do not cover any more.
+    /// @param periodStart First second that the data cover, UTC.
+    /// @param periodEnd First second that they do not cover any more, UTC.
     /// @param createdAt When it was made, UTC seconds.
     struct Version {
         bytes32 content;
@@ -60,6 +61,9 @@ interface IDataAssets {
     }
 
     /// @notice A licence and where it stands.
+    /// @param certificate The asset that it is for.
+    /// @param isEnded Whether it was ended; a licence whose time is over need not be.
+    /// @param licence What was granted.
     struct Grant {
         bytes32 certificate;
         bool isEnded;
@@ -81,7 +85,7 @@ interface IDataAssets {
     }
 
     /// @param value What may be lent on: the figure less twice its uncertainty, or what the oracle bounds it by, in fen.
-    /// @param previous The value before it; while disputed the lower of the two counts.
+    /// @param previous The value before it, in fen; while disputed the lower of the two counts.
     /// @param validUntil Until when the figure is no longer fresh, in running time.
     /// @param disputedUntil When the last dispute ends, in running time; zero when there was none.
     /// @param number Count of the pledge's appraisals.
@@ -185,13 +189,17 @@ interface IDataAssets {
     error RegistrationIncomplete(bytes32 certificate, bytes32 papers, bytes32 agreement);
     /// @notice Thrown when the certificate is registered already.
     error CertificateTaken(bytes32 certificate, address steward);
+    /// @notice Thrown when no data asset is registered under `certificate`.
     error UnknownCertificate(bytes32 certificate);
+    /// @notice Thrown when `account`, a steward or licensee, is no admitted participant or is blocked.
     error NotAdmitted(address account);
+    /// @notice Thrown when the caller is not the steward of the asset.
     error NotSteward(bytes32 certificate, address caller);
     /// @notice Thrown when a version has no content or no records, or covers a period that is empty or was not over yet.
     error VersionMalformed(bytes32 certificate, Version version);
+    /// @notice Thrown when a version is said to be made at `createdAt`, after now, `timestamp`, both in UTC seconds.
     error CreatedInFuture(uint64 createdAt, uint256 timestamp);
-    /// @notice Thrown when a version is not newer than the one before it.
+    /// @notice Thrown when a version was made no later than the one before it (`previous`), both in UTC seconds.
     error VersionNotNewer(uint64 createdAt, uint64 previous);
     /// @notice Thrown when the content is that of an earlier version: it is no new version.
     error ContentRepeated(bytes32 certificate, bytes32 content);
@@ -201,36 +209,50 @@ interface IDataAssets {
     error RoundUsed(bytes32 round);
     /// @notice Thrown when what the round measured was observed before the version was made, both in UTC seconds.
     error MeasuredBeforeMade(bytes32 round, uint64 observedAt, uint64 createdAt);
+    /// @notice Thrown when the asset has no version `number`, counted from 1.
     error UnknownVersion(bytes32 certificate, uint256 number);
     /// @notice Thrown when a licence lacks its number, terms or purpose.
     error LicenceIncomplete(bytes32 licence, bytes32 terms, bytes32 purpose);
+    /// @notice Thrown when the number `licence` is on record already, for the asset `certificate`.
     error LicenceTaken(bytes32 licence, bytes32 certificate);
-    /// @notice Thrown when a licence ends before it begins, or is over already.
+    /// @notice Thrown when a licence ends before it has begun, or is over already at `timestamp`, in UTC seconds.
     error LicencePeriod(uint64 from, uint64 to, uint256 timestamp);
+    /// @notice Thrown when no licence has the number `licence`.
     error UnknownLicence(bytes32 licence);
+    /// @notice Thrown when `licence` was ended before.
     error LicenceEndedAlready(bytes32 licence);
-    /// @notice Thrown when the steward would end a licence before its time.
+    /// @notice Thrown when the steward would end a licence before its time, `to`, in UTC seconds.
     error LicenceRuns(bytes32 licence, uint64 to);
+    /// @notice Thrown when the caller is neither the steward nor the licensee of `licence`.
     error NotPartyToLicence(bytes32 licence, address caller);
     /// @notice Thrown when what is asked must wait until the pledge is no longer live.
     error AssetPledged(bytes32 certificate, bytes32 pledge);
+    /// @notice Thrown when the asset is not offered to the caller.
     error NotOffered(bytes32 certificate, address caller);
+    /// @notice Thrown when the asset has no live pledge.
     error NotPledged(bytes32 certificate);
-    /// @notice Thrown when the caller is neither the steward nor the lender of the live pledge.
+    /// @notice Thrown when the caller is not the lender of the live pledge; covenants are its steward's to agree on too.
     error NotPartyToPledge(bytes32 pledge, address caller);
     /// @notice Thrown when a covenant has no period, shares above the whole, or feeds that nobody set up.
     error CovenantMalformed(bytes32 certificate, Covenant covenant);
+    /// @notice Thrown when the parties to `pledge`, which is live, have agreed on no covenant.
     error CovenantMissing(bytes32 certificate, bytes32 pledge);
     /// @notice Thrown when the newest figure of the oracle is recorded already, and as much may be lent on it as before.
     error AppraisedAlready(bytes32 certificate, bytes32 result);
-    /// @notice Thrown when the value would rise during a dispute, which ends at `disputedUntil` of running time.
+    /// @notice Thrown when the value would rise from `value` to `raised` fen during a dispute, which ends at
+    /// `disputedUntil` of running time.
     error RiseFrozen(bytes32 certificate, uint256 value, uint256 raised, uint64 disputedUntil);
+    /// @notice Thrown when an appraisal would be disputed without a reason.
     error DisputeReasonMissing(bytes32 certificate);
+    /// @notice Thrown when nothing was appraised yet under the live pledge.
     error NothingToDispute(bytes32 certificate);
     /// @notice Thrown when the appraisal was disputed once: each can be once.
     error DisputedAlready(bytes32 certificate, uint32 number);
+    /// @notice Thrown when no dispute over the appraisal goes on.
     error NotDisputed(bytes32 certificate);
+    /// @notice Thrown when the newest version is fresh until `freshUntil`, and now is `runningTime`, both in running time.
     error StillFresh(bytes32 certificate, uint256 freshUntil, uint64 runningTime);
+    /// @notice Thrown when it is on record already that the asset is stale under `pledge`.
     error MarkedAlready(bytes32 certificate, bytes32 pledge);
 
     /* REGISTER */
@@ -267,7 +289,8 @@ interface IDataAssets {
     function agreeCovenant(bytes32 certificate, Covenant calldata covenant) external;
 
     /// @notice Records what may be lent on the newest fresh figure of the covenant's feed, and again when a newer candidate or
-    /// the panel makes it less or more. Anyone may call. During a dispute or a pause the value can only fall.
+    /// the panel makes it less or more. Anyone may call. During a pause, or a dispute of the figure or of the pledge, the value
+    /// can only fall.
     function appraise(bytes32 certificate) external;
 
     /// @notice Disputes the last appraisal for at most 30 running days: until then the lower of it and the one before counts,

@@ -1204,6 +1204,31 @@ def test_during_a_dispute_the_value_falls_and_does_not_rise(exchange, assets, co
     assert exchange.status()["value"] == 100_001
 
 
+def test_during_a_dispute_of_the_pledge_the_value_falls_and_does_not_rise(
+    exchange, assets, county, covenant, clock, steward, relayer
+):
+    exchange.owe(covenant, 50_000)
+    until = county.workouts.dispute(covenant, REASON, {"from": steward}).timestamp + 30 * DAY
+    exchange.appraise(99_999)
+    exchange.measure(VALUE, 100_000)
+    clock.stand_at(until - 1)
+    with refused("Disputed", pledge=covenant, until=until):
+        assets.appraise(CERTIFICATE, {"from": relayer})
+    clock.stand_at(until)
+    assets.appraise(CERTIFICATE, {"from": relayer})
+    exchange.append()
+    assert exchange.status()["value"] == 100_000
+
+
+def test_a_first_figure_is_no_rise(exchange, assets, county, pledge, steward):
+    exchange.append()
+    exchange.agree()
+    exchange.owe(pledge, 50_000)
+    county.workouts.dispute(pledge, REASON, {"from": steward})
+    exchange.appraise(100_000)
+    assert exchange.status()["value"] == 100_000
+
+
 def test_a_fall_during_a_dispute_does_not_lift_what_counts(exchange, assets, covenant, bank):
     exchange.appraise(200_000)
     assets.dispute(CERTIFICATE, REASON, {"from": bank})
