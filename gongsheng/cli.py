@@ -14,6 +14,7 @@ from gongsheng import demo as demonstration
 from gongsheng import serials, service
 from gongsheng.demo import Outcome
 from ledger_service.domain.errors import LedgerError
+from ledger_service.settings import Settings
 from oracles.commands import app as oracle_commands
 from oracles.errors import OracleError
 
@@ -66,6 +67,28 @@ def up(
     service.run(folder, port=port, chain_port=chain_port, console=Console())
 
 
+@app.command()
+def index(
+    chain: Annotated[
+        str | None, typer.Option(help="链节点，默认 GONGSHENG_CHAIN_URL · JSON-RPC of the chain's node")
+    ] = None,
+    deployment: Annotated[
+        Path | None, typer.Option(help="部署记录，默认 GONGSHENG_DEPLOYMENT_FILE · record of the deployment")
+    ] = None,
+    books: Annotated[
+        str | None,
+        typer.Option(help="账簿数据库，默认 GONGSHENG_DATABASE_URL · URL of the books, SQLite or PostgreSQL"),
+    ] = None,
+    finality_blocks: Annotated[
+        int, typer.Option(help="最新几个区块先不读 · how many of the newest blocks to leave alone", min=0)
+    ] = 0,
+) -> None:
+    """跟随任一条链，把事件记入账簿，直到 Ctrl-C · Follows a chain into the books that the service reads."""
+    given = {"chain_url": chain, "deployment_file": deployment, "database_url": books}
+    settings = Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
+    service.index(settings, finality_blocks=finality_blocks, console=Console())
+
+
 serial_commands = typer.Typer(help="序列号 · Serials of the credits.", no_args_is_help=True)
 app.add_typer(serial_commands, name="serials")
 
@@ -77,7 +100,12 @@ def export(
 ) -> None:
     """导出每个批次的序列号区间：签发、注销、取消、逆转、流通与缓冲 · Writes where every serial is, to the kilogram."""
     count = serials.export(folder, output)
-    Console().print(f"{output}：{count} 个区间 · {count} intervals", highlight=False)
+    Console().print(
+        f"{output}：{count} 个区间 · {count} intervals\n"
+        "下一步：与服务的 /batches、/certificates 核对 · next: compare with /batches and /certificates of the service",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def main() -> None:

@@ -58,12 +58,14 @@ def main() -> None:
     url = getattr(web3.provider, "endpoint_uri", "…")
     if rpc.is_child():
         print(
-            f"此链随 Brownie 结束;要保留它,请先在 {url} 启动 anvil,再部署 · "
+            f"此链随 Brownie 结束；要保留它,请先在 {url} 启动 anvil,再部署 · "
             f"this chain ends with Brownie; to keep one, start anvil at {url} first and deploy again"
         )
     else:
+        settings = f"GONGSHENG_CHAIN_URL={url} GONGSHENG_DEPLOYMENT_FILE={shown}"
         print(
-            f"下一步 · next: GONGSHENG_CHAIN_URL={url} GONGSHENG_DEPLOYMENT_FILE={shown} "
+            f"下一步 · next: {settings} .venv/bin/gongsheng index\n"
+            f"再另开终端 · then, in another terminal: {settings} "
             ".venv/bin/uvicorn --factory ledger_service.api.app:app_from_environment"
         )
 

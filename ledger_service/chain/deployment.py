@@ -20,7 +20,7 @@ from web3 import Web3
 from web3.types import TxReceipt
 
 from ledger_service.chain.artefacts import CONTRACTS, Artefact, load_artefact
-from ledger_service.domain.bilingual import Words
+from ledger_service.domain.bilingual import Words, reason_of
 from ledger_service.domain.errors import LedgerError
 from ledger_service.files import write_whole
 
@@ -90,6 +90,18 @@ class OtherDeployment(LedgerError):
         )
 
 
+class DeploymentUnreadable(LedgerError):
+    """There is no record of a deployment where one was expected."""
+
+    def __init__(self, path: Path, reason: Words) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(
+            f"部署记录 {path} 读不到（{reason.zh}）：请先部署，或另指记录文件 · "
+            f"the record of the deployment {path} cannot be read ({reason.en}): deploy first, or name another file"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """Where the protocol stands on one chain."""
@@ -109,7 +121,17 @@ class Deployment:
 
     @classmethod
     def load(cls, path: Path) -> Deployment:
-        return cls(**json.loads(path.read_text("utf-8")))
+        """Reads a record.
+
+        Raises:
+            DeploymentUnreadable: There is none, or the file is something else.
+        """
+        try:
+            return cls(**json.loads(path.read_text("utf-8")))
+        except OSError as failure:
+            raise DeploymentUnreadable(path, reason_of(failure)) from failure
+        except (ValueError, TypeError) as failure:
+            raise DeploymentUnreadable(path, Words("不是部署记录", "it is no record of a deployment")) from failure
 
     def save(self, path: Path) -> None:
         """Writes the record; it is there whole or not at all."""

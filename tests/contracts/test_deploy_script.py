@@ -168,4 +168,5 @@ def test_on_another_network_the_script_deploys_and_overwrites_no_record_of_anoth
     deployed = elsewhere(GONGSHENG_DEPLOYER=str(accounts[0]), **officers)
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     assert "下一步 · next: GONGSHENG_CHAIN_URL=http://127.0.0.1:" in deployed.stdout
+    assert f"GONGSHENG_DEPLOYMENT_FILE={record} .venv/bin/gongsheng index\n" in deployed.stdout
     assert Deployment.load(record).chain_id == 20_260
