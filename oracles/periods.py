@@ -73,14 +73,13 @@ class PlotChange:
 
 @dataclass(frozen=True, slots=True)
 class StratumChange:
-    """A stratum's mean change per hectare, what of it may be counted, and the rate its parcels share the pool by."""
+    """A stratum's mean change per hectare, and the rate its parcels share the pool by."""
 
     stratum: str
     area_hectares: float
     plots: int
     mean_tco2e_per_hectare: float
     standard_error_tco2e_per_hectare: float
-    discounted_tco2e_per_hectare: float
     rate_micrograms_per_m2: int
 
 
@@ -363,7 +362,6 @@ def _stratum_change(stratum: StratumMean, factor: float) -> StratumChange:
         plots=stratum.plots,
         mean_tco2e_per_hectare=stratum.mean,
         standard_error_tco2e_per_hectare=math.sqrt(stratum.variance_of_mean),
-        discounted_tco2e_per_hectare=discounted,
         rate_micrograms_per_m2=math.floor(
             discounted * KILOGRAMS_PER_TONNE / SQUARE_METRES_PER_HECTARE * MICROGRAMS_PER_KILOGRAM
         ),

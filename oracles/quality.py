@@ -106,7 +106,6 @@ class Limits:
     clock_seconds: int = 300
     cross_sigmas: float = 6.0
     moved_metres: float = 50.0
-    cloud_share: float = 0.2
     regular_readings: int = 48
 
     def __post_init__(self) -> None:
@@ -341,11 +340,6 @@ def too_regular(values: Array, limits: Limits) -> Mask:
             result[start : start + length] = True
         seen.setdefault(key, start)
     return result
-
-
-def cloudy(cloud_share: float, limits: Limits) -> Flag:
-    """The flag of a parcel in an image: nothing, or too cloudy."""
-    return Flag.CLOUD if cloud_share > limits.cloud_share else Flag(0)
 
 
 def laboratory(content: bytes, signature: bytes | None, key: bytes) -> Flag:

@@ -100,10 +100,6 @@ class Snapshot:
         """What each pledge owes at the time of the block."""
         return [Debt(*answer) for answer in self._ask_all(map(self._of("Pledges").debtOf, pledges))]
 
-    def pledge_states(self, pledges: Sequence[bytes]) -> list[PledgeState]:
-        """Where each pledge stands."""
-        return [PledgeState(answer) for answer in self._ask_all(map(self._of("Pledges").stateOf, pledges))]
-
     def balance_sheets(self) -> list[BalanceSheet]:
         """What became of each batch from number 1."""
         credits_ = self._of("CarbonCredits")

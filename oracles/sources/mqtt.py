@@ -414,12 +414,10 @@ class Collector:
         self._now = now
         self._batch = batch
         self._waiting: list[tuple[int, int]] = []
-        self._subscribed = threading.Event()
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True
         )
         self._client.on_connect = self._on_connect
-        self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
         self._client.connect(host, port, keepalive=30)
 
@@ -437,10 +435,6 @@ class Collector:
         self._acknowledge()
         self._client.disconnect()
         self._client.loop(timeout=0.05)
-
-    @property
-    def is_subscribed(self) -> bool:
-        return self._subscribed.is_set()
 
     def _read_what_is_ready(self) -> None:
         """Without waiting: `loop` gives a single packet at a time, and asks the system whether there is one."""

@@ -296,6 +296,7 @@ def test_a_laboratory_report_counts_with_a_signature_in_bytes_or_in_hex() -> Non
 @pytest.mark.parametrize(
     ("zone", "flags"),
     [
+        (Zone("A", 4.0, 100.0, 0.0, 0.0), Flag(0)),
         (Zone("A", 4.0, 100.0, 0.0, 0.20), Flag(0)),
         (Zone("A", 4.0, 100.0, 0.0, 0.21), Flag.CLOUD),
         (Zone("A", 4.0, 100.0, 0.1, 0.0), Flag.MISSING),

@@ -23,7 +23,6 @@ from oracles.quality import (
     Limits,
     Series,
     check,
-    cloudy,
     fill_gaps,
     laboratory,
 )
@@ -219,11 +218,6 @@ def test_one_day_copied_over_another_is_too_regular() -> None:
 def test_a_line_drawn_with_a_ruler_is_too_regular() -> None:
     ruled = with_values(clean(), slice(960, 1_060), 10 + 0.1 * np.arange(100))
     assert set(range(960, 1_060)) <= set(found(checked(ruled), Flag.TOO_REGULAR))
-
-
-@pytest.mark.parametrize(("share", "flag"), [(0.0, Flag(0)), (0.2, Flag(0)), (0.21, Flag.CLOUD)])
-def test_a_parcel_under_clouds_is_told(share: float, flag: Flag) -> None:
-    assert cloudy(share, LIMITS) == flag
 
 
 def test_a_laboratory_report_needs_the_signature_of_the_laboratory() -> None:
