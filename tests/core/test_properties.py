@@ -100,19 +100,24 @@ def test_shares_of_a_column_are_the_specified_ones(income: int, weights: list[in
     assert outcome(computed) == outcome(specified)
 
 
-@given(weights=WEIGHTS.filter(any), receipts=st.lists(st.integers(0, 2**60), max_size=6))
+@given(weights=WEIGHTS.filter(any), receipts=st.lists(st.integers(0, 2**60), max_size=6), data=st.data())
 def test_open_shares_never_fall_and_do_not_depend_on_how_income_arrived(
-    weights: list[int], receipts: list[int]
+    weights: list[int], receipts: list[int], data: st.DataObject
 ) -> None:
-    paid = np.zeros(len(weights), np.uint64)
-    for received in accumulate(receipts):
-        entitled = pyo3_core.shares(received, column(weights), closed=False)
-        assert (entitled >= paid).all()
-        paid = entitled
-    assert paid.tolist() == pyo3_core.shares(sum(receipts), column(weights), closed=False).tolist()
-    final = pyo3_core.shares(sum(receipts), column(weights), closed=True)
+    """Everyone is paid what is new after each receipt, in whatever order and pieces the same income comes."""
+    income = sum(receipts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, income), max_size=6)))
+    expected = [model.entitled_open(income, weight, sum(weights)) for weight in weights]
+    for steps in (accumulate(receipts), accumulate(data.draw(st.permutations(receipts))), [*cuts, income]):
+        paid = np.zeros(len(weights), np.uint64)
+        for received in steps:
+            entitled = pyo3_core.shares(received, column(weights), closed=False)
+            assert (entitled >= paid).all()
+            paid += entitled - paid
+        assert paid.tolist() == expected
+    final = pyo3_core.shares(income, column(weights), closed=True)
     assert (final >= paid).all()
-    assert sum(final.tolist()) == sum(receipts)
+    assert sum(final.tolist()) == income
 
 
 @settings(max_examples=500)
