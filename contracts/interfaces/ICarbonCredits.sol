@@ -181,6 +181,7 @@ interface ICarbonCredits {
         bytes32 indexed project, bytes32 indexed round, uint128 oldDeficit, uint128 newDeficit, address indexed by
     );
 
+    /// @notice Thrown when nobody has registered `project`.
     error UnknownProject(bytes32 project);
     /// @notice Thrown when a project is registered twice, or with nothing in a field that needs something.
     error ProjectMalformed(bytes32 project);
@@ -188,28 +189,37 @@ interface ICarbonCredits {
     error PoolIsBuffer(address account);
     /// @notice Thrown when another project already issues from `subject`, whatever feed measures it.
     error SubjectTaken(bytes32 feed, bytes32 subject, bytes32 project);
+    /// @notice Thrown when the round measured `subject` in `feed`, which is not what the project issues from.
     error RoundOfOtherSubject(bytes32 feed, bytes32 subject);
+    /// @notice Thrown when `batch` was issued from `round` already; it is 2²⁵⁶ − 1 if the round was taken as a loss.
     error AlreadyIssued(bytes32 round, uint256 batch);
-    /// @notice Thrown when a round shows no increase, or names no holders. A decrease is a reversal, never an issuance.
+    /// @notice Thrown when a round shows no increase (`value`, in kg CO2e), or names no holders. A decrease is a reversal,
+    /// never an issuance.
     error NothingToIssue(bytes32 round, int128 value, uint64 shareCount);
-    /// @notice Thrown when a round shows more than the project's land can gain in its period.
+    /// @notice Thrown when a round shows more than the `maximum` that the project's land can gain in its period, both in kg
+    /// CO2e.
     error ValueImplausible(bytes32 round, int128 value, uint256 maximum);
     /// @notice Thrown when anything but issuance and reversal would change a buffer.
     error BufferLocked(address buffer);
+    /// @notice Thrown when credits would leave or reach `account`, which is no admitted participant or is blocked.
     error NotAdmitted(address account);
+    /// @notice Thrown when there is no batch with the id `batch`.
     error UnknownBatch(uint256 batch);
+    /// @notice Thrown when no credits of `batch` at all would be retired, cancelled or given for a shortfall.
     error QuantityZero(uint256 batch);
     /// @notice Thrown when a retirement names no purpose or beneficiary, or an empty period.
     error RetirementMalformed(bytes32 purpose, uint64 periodStart, uint64 periodEnd, bytes32 beneficiary);
+    /// @notice Thrown when credits of `batch` would be cancelled without a reason.
     error CancellationReasonMissing(uint256 batch);
     /// @notice Thrown when the pool would sell of a batch that is short of `shortfall` kg.
     error SalesBlocked(uint256 batch, uint128 shortfall);
-    /// @notice Thrown when a round shows no loss.
+    /// @notice Thrown when a round shows no loss; `value` is in kg CO2e.
     error NothingToReverse(bytes32 round, int128 value);
+    /// @notice Thrown when `round` was taken as a loss already.
     error AlreadyReversed(bytes32 round);
     /// @notice Thrown when a shortfall would be made good with credits of another project.
     error BatchOfOtherProject(uint256 batch, bytes32 project);
-    /// @notice Thrown when more would be made good than `shortfall`, what the batch is short of.
+    /// @notice Thrown when more would be made good than `shortfall`, what the batch is short of, both in kg CO2e.
     error AboveShortfall(uint256 batch, uint128 quantity, uint128 shortfall);
 
     /// @notice Registers a project. For the committee, after its delay.

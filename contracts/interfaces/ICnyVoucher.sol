@@ -9,7 +9,8 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 /// Assumption: the treasurer mints only what the bank received and confirms only what the bank paid; reconciliation with the
 /// bank's own statement shows when it does not.
 interface ICnyVoucher is IERC20 {
-    /// @notice Where a redemption stands. `None` is a redemption that was never asked for.
+    /// @notice Where a redemption stands. `None`: it was never asked for. `Requested`: its vouchers wait in escrow. `Paid`:
+    /// the bank has paid, they are burned. `Returned`: the bank could not pay, they are back with the holder.
     enum State {
         None,
         Requested,
@@ -62,32 +63,46 @@ interface ICnyVoucher is IERC20 {
 
     /* ERRORS */
 
+    /// @notice Thrown when a bank reference or payment reference is empty.
     error ReferenceMissing();
     /// @notice Thrown when a bank reference or payment reference was used before.
     error ReferenceUsed(bytes32 bankReference);
+    /// @notice Thrown when nothing at all would be minted or redeemed.
     error AmountZero();
+    /// @notice Thrown when all vouchers with those that would be minted, or those that would be redeemed, are `amount` fen,
+    /// above `maximum` fen.
     error AmountTooLarge(uint256 amount, uint256 maximum);
     /// @notice Thrown when somebody else than `Revenue` mints income.
     error NotRevenue(address caller);
+    /// @notice Thrown when vouchers would reach `account`, which is no admitted participant, is blocked, or is a contract
+    /// that keeps none that come in this way.
     error NotAdmitted(address account);
+    /// @notice Thrown when vouchers would leave `account`, or be redeemed for it, while it is blocked.
     error AccountBlocked(address account);
+    /// @notice Thrown when `redemption` does not wait for the bank: it stands at `state`.
     error NotRequested(uint256 redemption, State state);
+    /// @notice Thrown when an order is carried at `timestamp`, after its `deadline`, both in UTC seconds.
     error OrderExpired(uint256 deadline, uint256 timestamp);
+    /// @notice Thrown when an order of `holder` with its number `nonce` was carried before.
     error OrderUsed(address holder, uint256 nonce);
+    /// @notice Thrown when `holder` has not signed the order whose digest is `digest`.
     error OrderSignatureInvalid(address holder, bytes32 digest);
+    /// @notice Thrown when two lists that belong together have `left` and `right` entries.
     error LengthMismatch(uint256 left, uint256 right);
 
     /* IN */
 
-    /// @notice Mints what a participant paid in, such as a lender who is about to disburse. For the treasurer.
+    /// @notice Mints `amount` fen that a participant paid in, such as a lender who is about to disburse. For the treasurer.
     function mint(address to, uint256 amount, bytes32 bankReference) external;
 
-    /// @notice Mints income to `Revenue`. For `Revenue` alone, which checks that its caller is the treasurer.
+    /// @notice Mints `amount` fen of income to `Revenue`. For `Revenue` alone, which checks that its caller is the treasurer.
     function mintIncome(uint256 amount, bytes32 bankReference) external;
 
     /* OUT */
 
-    /// @notice Puts `amount` of the caller's vouchers into escrow to be paid by the bank.
+    /// @notice Puts `amount` fen of the caller's vouchers into escrow to be paid by the bank.
+    /// @param payee Salted commitment to the bank account that is to be paid.
+    /// @return redemption Its number, counted from 1.
     function requestRedemption(uint256 amount, bytes32 payee) external returns (uint256 redemption);
 
     /// @notice Does the same for holders who signed. Anyone may carry; one bad order refuses all.

@@ -8,7 +8,8 @@ import {IPauseClock} from "./IPauseClock.sol";
 /// operator proposes a spending with its evidence, the treasurer spends it, and they are never the same account.
 /// Assumption: the evidence shows what it says. The contract makes sure that two officers saw it and that it is good once.
 interface IFunds is IPauseClock {
-    /// @notice Where a spending stands. `None` is a spending that was never proposed.
+    /// @notice Where a spending stands. `None`: it was never proposed. `Proposed`: it waits to be spent, or has expired.
+    /// `Spent`: it was paid out of its fund. `Retracted`: its proposer took it back.
     enum State {
         None,
         Proposed,
@@ -78,19 +79,28 @@ interface IFunds is IPauseClock {
 
     /// @notice Thrown when somebody else than `Revenue` fills a fund.
     error NotRevenue(address caller);
+    /// @notice Thrown when a proposal's purpose is `given`, and the fund's is `purpose`.
     error PurposeOfOther(bytes32 given, bytes32 purpose);
+    /// @notice Thrown when a proposal comes without evidence.
     error EvidenceMissing();
     /// @notice Thrown when the evidence was spent on before: one bill is paid once out of one fund.
     error EvidenceUsed(bytes32 agreement, uint8 leg, bytes32 evidence);
+    /// @notice Thrown when a proposal would spend nothing at all.
     error AmountZero();
-    /// @notice Thrown when the amount is not the fund's share of the bill, rounded down, or a bill is given where none counts.
+    /// @notice Thrown when the amount is not the fund's share of the bill (`payoutBps`, in basis points), rounded down, or
+    /// a bill is given where none counts; amount and bill in fen.
     error NotShareOfBill(uint256 amount, uint256 bill, uint16 payoutBps);
+    /// @notice Thrown when `payee` is nobody, this contract or `Revenue`, where the money would be lost.
     error PayeeOutOfRange(address payee);
+    /// @notice Thrown when `spending` does not wait to be spent: it stands at `state`.
     error NotProposed(uint256 spending, State state);
+    /// @notice Thrown when somebody else than its proposer would take `spending` back.
     error NotProposer(uint256 spending, address caller);
     /// @notice Thrown when one account would both propose and spend.
     error SecondPersonNeeded(uint256 spending, address caller);
+    /// @notice Thrown when `spending` was good until `expiresAt`, and now is `runningTime`, both in running time.
     error SpendingExpired(uint256 spending, uint64 expiresAt, uint64 runningTime);
+    /// @notice Thrown when the fund of (agreement, leg) holds `balance` fen, less than `amount`, what would be spent.
     error FundTooSmall(bytes32 agreement, uint8 leg, uint256 balance, uint256 amount);
 
     /* IN */
@@ -112,7 +122,7 @@ interface IFunds is IPauseClock {
 
     /* VIEWS */
 
-    /// @return What the fund of (agreement, leg) holds.
+    /// @return What the fund of (agreement, leg) holds, in fen.
     function balanceOf(bytes32 agreement, uint8 leg) external view returns (uint256);
 
     /// @return The spending with this number.

@@ -15,8 +15,10 @@ import {IMonitoringPanel} from "./IMonitoringPanel.sol";
 /// Windows are kept in running time (see {IPauseClock}), so a pause moves them. Reports, votes and challenges go on during a
 /// pause; nothing becomes final.
 interface IMonitoringOracle {
-    /// @notice Where a round stands. `None` is a round that nobody has brought to a quorum. A `Void` round takes reports as
-    /// `None` does; its voided figures stay readable until a new result takes their place.
+    /// @notice Where a round stands. `None`: nobody has brought it to a quorum. `Candidate`: a quorum stands behind its
+    /// result, which may be challenged or waits to be made final. `Final`: it never changes. `Disputed`: a candidate that the
+    /// panel has to judge. `Void`: the panel refused its result; it takes reports as `None` does, and its voided figures stay
+    /// readable until a new result takes their place.
     enum State {
         None,
         Candidate,
@@ -25,7 +27,8 @@ interface IMonitoringOracle {
         Void
     }
 
-    /// @notice What the panel may decide of a disputed round.
+    /// @notice What the panel may decide of a disputed round. `None`: nothing yet. `Upheld`: the result stands. `Void`: it is
+    /// refused, and the round is reported anew. `Restated`: other figures take its place, or stand beside a final one.
     enum Verdict {
         None,
         Upheld,
@@ -41,8 +44,8 @@ interface IMonitoringOracle {
     /// @param anchorLag Seconds after `observedAt` within which the evidence root must have been anchored.
     /// @param spreadBps How far the cross-check value may lie from the value, in basis points of the value.
     /// @param crossCheckFeed The feed that must confirm the value; zero for none.
-    /// @param minimumValue Hard physical lower bound, inclusive.
-    /// @param maximumValue Hard physical upper bound, inclusive.
+    /// @param minimumValue Hard physical lower bound, inclusive, in the feed's unit.
+    /// @param maximumValue Hard physical upper bound, inclusive, in the feed's unit.
     struct Feed {
         uint8 quorum;
         uint8 requiredGroups;
@@ -58,10 +61,10 @@ interface IMonitoringOracle {
     /// @notice What one reporter signs (EIP-712).
     /// @param feed What is measured and in which unit, as short text: "carbon-kg".
     /// @param subject What it is measured on: a pool of parcels, a product line.
-    /// @param periodStart First second of the period.
-    /// @param periodEnd First second after the period.
-    /// @param observedAt When the last observation was made.
-    /// @param validUntil When the figure stops being fresh.
+    /// @param periodStart First second of the period, UTC.
+    /// @param periodEnd First second after the period, UTC.
+    /// @param observedAt When the last observation was made, UTC seconds.
+    /// @param validUntil When the figure stops being fresh, UTC seconds.
     /// @param seq The signer's own count of reports to this feed; the first is 1.
     /// @param value The figure, in the feed's unit; for a register the sum of its weights.
     /// @param uncertainty Half-width of the 90 % interval, in the feed's unit.
@@ -89,12 +92,26 @@ interface IMonitoringOracle {
         bytes32 configDigest;
     }
 
-    /// @notice A round that reached a quorum.
+    /// @notice A round that reached a quorum. What its reports say too is as in `Report`.
+    /// @param state Where it stands.
     /// @param finalFrom First second, in running time, at which it can be made final.
     /// @param verdict What the panel decided before the round was final. `Restated` figures rest on the panel, not on votes.
     /// @param quorum Signers whom the rules asked for when it became a candidate.
     /// @param requiredGroups The groups that they asked for.
-    /// @param spreadBps The spread that they allowed the cross-check.
+    /// @param spreadBps The spread that they allowed the cross-check, in basis points of the value.
+    /// @param periodStart First second of the period, UTC.
+    /// @param periodEnd First second after the period, UTC.
+    /// @param observedAt The earliest that any of the votes says, UTC seconds.
+    /// @param validUntil The earliest that any of the votes says, UTC seconds.
+    /// @param shareCount Number of leaves of the register of holders.
+    /// @param value The figure, in the feed's unit.
+    /// @param uncertainty Half-width of its 90 % interval, in the feed's unit.
+    /// @param feed What is measured.
+    /// @param subject What it is measured on.
+    /// @param shareRoot Root of the register of holders; zero when there is none.
+    /// @param evidenceRoot Root over the raw data.
+    /// @param methodology Digest of the parameter set that was used.
+    /// @param result What the signers agree on, or what the panel put in its place: `resultId`, or a hash of its own.
     /// @param crossCheckRound The round that confirmed it and must still do so when it becomes final; zero for none.
     struct Round {
         State state;
@@ -120,6 +137,12 @@ interface IMonitoringOracle {
     }
 
     /// @notice What a panel puts in the place of a result, or beside a final one.
+    /// @param value The figure, in the feed's unit.
+    /// @param uncertainty Half-width of its 90 % interval, in the feed's unit.
+    /// @param shareRoot Root of the register of holders; zero when there is none.
+    /// @param shareCount Number of leaves of that register.
+    /// @param evidenceRoot Root over the raw data.
+    /// @param methodology Digest of the parameter set that was used.
     struct Figures {
         int128 value;
         uint128 uncertainty;
@@ -130,6 +153,8 @@ interface IMonitoringOracle {
     }
 
     /// @notice The two results that one signer signed for one round under one set of rules.
+    /// @param first One of them; the earlier one if both were handed in as reports.
+    /// @param second The other one.
     struct Equivocation {
         bytes32 first;
         bytes32 second;
@@ -188,29 +213,37 @@ interface IMonitoringOracle {
 
     /* ERRORS */
 
+    /// @notice Thrown when nobody has set the rules of `feed`.
     error UnknownFeed(bytes32 feed);
     /// @notice Thrown when a feed's rules contradict themselves.
     error FeedMalformed(bytes32 feed);
+    /// @notice Thrown when a signer would join a group that is none of 1 to 4.
     error GroupOutOfRange(uint8 group);
     /// @notice Thrown when a group has 255 signers: its votes are counted in eight bits.
     error GroupFull(bytes32 feed, uint8 group);
+    /// @notice Thrown when the root that would be anchored is zero.
     error EmptyRoot();
     /// @notice Thrown when a report was signed under other rules or another set of signers.
     error StaleConfig(bytes32 given, bytes32 current);
+    /// @notice Thrown when a report's period ends no later than it begins, both in UTC seconds.
     error PeriodEmpty(uint64 periodStart, uint64 periodEnd);
+    /// @notice Thrown when a report's last observation was made before its period was over, both in UTC seconds.
     error PeriodNotOver(uint64 periodEnd, uint64 observedAt);
+    /// @notice Thrown when a report's last observation lies after now, `timestamp`, both in UTC seconds.
     error ObservedInFuture(uint64 observedAt, uint256 timestamp);
+    /// @notice Thrown when a report's last observation is older than the feed's `maximumLag` allows, both in UTC seconds.
     error ReportTooOld(uint64 observedAt, uint256 oldestAccepted);
-    /// @notice Thrown when what a report calls an observation of its period was made too long after it.
+    /// @notice Thrown when what a report calls an observation of its period was made too long after it, in UTC seconds.
     error ObservedTooLate(uint64 observedAt, uint256 latest);
+    /// @notice Thrown when a report's figure is no longer fresh now, at `timestamp`, both in UTC seconds.
     error ReportExpired(uint64 validUntil, uint256 timestamp);
-    /// @notice Thrown when a value is physically impossible. It is never clamped.
+    /// @notice Thrown when a value is physically impossible, all in the feed's unit. It is never clamped.
     error ValueOutOfBounds(int128 value, int128 minimum, int128 maximum);
     /// @notice Thrown when a report names a register without leaves, leaves without a root, or a register of nothing.
     error RegisterMalformed(bytes32 shareRoot, uint64 shareCount, int128 value);
-    /// @notice Thrown when the evidence was not anchored in time; `anchoredAt` 0 means never.
+    /// @notice Thrown when the evidence was not anchored by `latest`, both in UTC seconds; `anchoredAt` 0 means never.
     error EvidenceNotAnchored(bytes32 evidenceRoot, uint64 anchoredAt, uint256 latest);
-    /// @notice Thrown when the evidence existed before the last observation that it is said to hold.
+    /// @notice Thrown when the evidence existed before the last observation that it is said to hold, both in UTC seconds.
     error EvidenceTooEarly(bytes32 evidenceRoot, uint64 anchoredAt, uint64 observedAt);
     /// @notice Thrown when the evidence has served another round of the same feed and subject.
     error EvidenceReused(bytes32 evidenceRoot, bytes32 round);
@@ -218,23 +251,34 @@ interface IMonitoringOracle {
     error ResultVoided(bytes32 round, bytes32 figures);
     /// @notice Thrown when the signature is malformed or malleable.
     error SignatureMalformed(bytes32 digest);
+    /// @notice Thrown when `signer` is no signer of `feed`, or is nobody where one would be added.
     error UnknownSigner(bytes32 feed, address signer);
+    /// @notice Thrown when a report is number `given` of its signer's in the feed, and number `expected` is next.
     error WrongSequence(address signer, uint64 given, uint64 expected);
+    /// @notice Thrown when `signer` has signed two results for `round`, and counts in it no more.
     error SignerExcluded(bytes32 round, address signer);
+    /// @notice Thrown when there are not as many signatures as reports.
     error LengthMismatch(uint256 reports, uint256 signatures);
-    /// @notice Thrown when the period overlaps one that is final for the same feed and subject.
+    /// @notice Thrown when the period overlaps one that is final for the same feed and subject, all in UTC seconds.
     error PeriodOverlapsFinal(uint64 periodStart, uint64 periodEnd, uint64 finalStart, uint64 finalEnd);
+    /// @notice Thrown when a report or a nomination comes for a round that is final.
     error AlreadyFinal(bytes32 round);
+    /// @notice Thrown when a round is nominated that is a candidate, or disputed, already.
     error AlreadyCandidate(bytes32 round);
+    /// @notice Thrown when what is asked is for candidates, and the round stands at `state`.
     error NotCandidate(bytes32 round, State state);
+    /// @notice Thrown when what is asked is for final rounds, and the round stands at `state`.
     error NotFinal(bytes32 round, State state);
     /// @notice Thrown until running time reaches `finalFrom`.
     error ChallengeWindowOpen(bytes32 round, uint256 finalFrom);
     /// @notice Thrown once running time has reached `finalFrom`.
     error ChallengeWindowOver(bytes32 round, uint256 finalFrom);
-    /// @notice Thrown when too few signers, or none of a required group, stand behind the result.
+    /// @notice Thrown when too few signers, `votes` of `quorum`, or none of a required group, stand behind the result.
     error QuorumMissing(bytes32 round, bytes32 result, uint256 votes, uint256 quorum);
+    /// @notice Thrown when the round that must confirm the value is neither a candidate nor final.
     error CrossCheckMissing(bytes32 crossCheckRound);
+    /// @notice Thrown when the cross-check lies further from the value than `spreadBps` basis points of it; both in their
+    /// feeds' unit.
     error CrossCheckApart(int128 value, int128 crossCheck, uint16 spreadBps);
     /// @notice Thrown when a candidate is to be withdrawn whose cross-check confirms it, is disputed, or is not needed.
     error CrossCheckStands(bytes32 round, bytes32 crossCheckRound);
@@ -242,8 +286,11 @@ interface IMonitoringOracle {
     error NotThePanel(address caller);
     /// @notice Thrown when the panel has judged the candidate already.
     error JudgedAlready(bytes32 round, Verdict verdict);
+    /// @notice Thrown when a verdict comes for a round that is not disputed, nor final where it is restated: it stands at
+    /// `state`.
     error NotDisputed(bytes32 round, State state);
-    /// @notice Thrown when a subject has no final figure, or the newest one is no longer fresh.
+    /// @notice Thrown when a subject has no final figure (`validUntil` 0), or the newest was fresh until `validUntil`, in
+    /// UTC seconds.
     error NotFresh(bytes32 feed, bytes32 subject, uint64 validUntil);
 
     /* RULES AND SIGNERS */

@@ -70,26 +70,32 @@ interface IMonitoringPanel {
     error ChallengeUnfounded(bytes32 reason, bytes32 evidence);
     /// @notice Thrown when the challenger is no participant, and no signer of the feed or of its cross-check.
     error NotEntitled(address challenger);
-    /// @notice Thrown while a challenge of the same challenger is open (`from` is 2^64 − 1), or soon after one was dismissed.
+    /// @notice Thrown while a challenge of the same challenger is open (`from` is 2^64 − 1), or soon after one was
+    /// dismissed; it may challenge from `from` on, in running time.
     error ChallengerMustWait(address challenger, uint64 from);
     /// @notice Thrown when no dispute over the round is open.
     error NoDispute(bytes32 round);
+    /// @notice Thrown when the caller is no member of panel number `panel`, which decides the dispute.
     error NotOnPanel(address caller, uint32 panel);
     /// @notice Thrown when a member of the panel would judge its own cause, as challenger or as signer.
     error PartyToDispute(address member);
+    /// @notice Thrown when `member` votes in `dispute` for the second time.
     error VotedAlready(uint256 dispute, address member);
     /// @notice Thrown when a verdict cannot be voted for: none, `Restated` without figures, or `Void` of a final round.
     error VerdictImpossible(IMonitoringOracle.Verdict verdict, IMonitoringOracle.State state);
-    /// @notice Thrown when the panel's time is over.
+    /// @notice Thrown when the panel's time is over: running time has reached `deadline`.
     error PanelTooLate(bytes32 round, uint64 deadline);
-    /// @notice Thrown while the panel may still decide.
+    /// @notice Thrown while the panel may still decide: until running time reaches `deadline`.
     error PanelInTime(bytes32 round, uint64 deadline);
     /// @notice Thrown when a member reopens a final round for the second time.
     error ReopenedAlready(bytes32 round, address member);
+    /// @notice Thrown when a final round would be reopened that the panel has restated: once is all.
     error RestatedAlready(bytes32 round);
     /// @notice Thrown when two reports are for different rounds or rules, or say the same.
     error NoEquivocation(bytes32 first, bytes32 second);
+    /// @notice Thrown when the two reports were signed by different accounts, `first` and `second`.
     error SignersDiffer(address first, address second);
+    /// @notice Thrown when anybody but the oracle's contract calls what is for it alone.
     error NotTheOracle(address caller);
 
     /* PANEL */

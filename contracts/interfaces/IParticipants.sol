@@ -6,7 +6,8 @@ pragma solidity 0.8.30;
 /// admission to be paid: standing in a register that a quorum signed is enough. What links an account to a person or a firm
 /// is a salted commitment; no personal data is kept here.
 interface IParticipants {
-    /// @notice What a participant is. `Unknown` is nobody and cannot be admitted.
+    /// @notice What a participant is. `Unknown` is nobody and cannot be admitted; `Treasury` is the treasurer or the
+    /// settlement bank; `Protocol` is a contract of the protocol; the others are what they are called. No right follows.
     enum Kind {
         Unknown,
         Household,
@@ -32,7 +33,7 @@ interface IParticipants {
     /// @notice Emitted when `account` is blocked, or freed again, for a reason whose document hashes to `reason`.
     event BlockedChanged(address indexed account, bool blocked, bytes32 reason, address indexed by);
 
-    /// @notice Thrown when kind or identity is missing.
+    /// @notice Thrown when account, kind or identity is missing.
     error IncompleteParticipant(address account, Kind kind, bytes32 identity);
     /// @notice Thrown when an account is asked to become what it is already.
     error BlockedAlready(address account, bool blocked);

@@ -8,8 +8,8 @@ pragma solidity 0.8.30;
 interface IRetirementCertificates {
     /// @notice What credits are used for.
     /// @param purpose A short text or the hash of a document.
-    /// @param periodStart First second of the period whose emissions they stand for.
-    /// @param periodEnd First second after it.
+    /// @param periodStart First second of the period whose emissions they stand for, UTC.
+    /// @param periodEnd First second after it, UTC.
     /// @param beneficiary Salted commitment to the name of whoever benefits.
     struct Use {
         bytes32 purpose;
@@ -19,7 +19,7 @@ interface IRetirementCertificates {
     }
 
     /// @param batch Batch of the credits.
-    /// @param retiredAt When they were retired.
+    /// @param retiredAt When they were retired, UTC seconds.
     /// @param serialStart Their first serial in the batch's project; the interval is [serialStart, serialStart + quantity).
     /// @param quantity How many they are, in kg CO2e.
     /// @param use What they were used for.

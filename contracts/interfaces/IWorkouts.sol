@@ -76,18 +76,25 @@ interface IWorkouts {
 
     /// @notice Thrown when a notice, reason or evidence is empty.
     error DocumentMissing(bytes32 pledge);
-    /// @notice Thrown when there are no arrears (`graceUntil` is zero), or not for longer than the grace.
+    /// @notice Thrown when there are no arrears (`graceUntil` is zero), or not for longer than the grace, which ends after
+    /// `graceUntil`, in UTC seconds, as pauses have moved it.
     error NotDelinquent(bytes32 pledge, uint256 graceUntil);
+    /// @notice Thrown when the debt would be called in while the remediation lasts, until `until` of running time.
     error RemediationNotOver(bytes32 pledge, uint256 until);
-    /// @notice Thrown when more costs are charged than are `left` of the cap.
+    /// @notice Thrown when more costs are charged than are `left` of the cap, both in fen.
     error CostsAboveCap(bytes32 pledge, uint256 amount, uint256 left);
+    /// @notice Thrown when a part would be released while `arrears` fen are overdue.
     error InArrears(bytes32 pledge, uint256 arrears);
     /// @notice Thrown when a partial release releases nothing, or takes more.
     error NotAPart(bytes32 pledge, uint16 bps, uint32 fromPeriod, uint32 toPeriod);
-    /// @notice Thrown when what would stay pledged is worth too little for the debt.
+    /// @notice Thrown when what would stay pledged is worth too little: `debt` is more than `maximumLtvBps` basis points of
+    /// `value`, both in fen.
     error LtvExceeded(bytes32 pledge, uint256 debt, uint256 value, uint16 maximumLtvBps);
+    /// @notice Thrown when `junior` does not stand next behind `pledge`.
     error NotNextInRank(bytes32 pledge, bytes32 junior);
+    /// @notice Thrown when `by` would take back a consent that it has not given.
     error NotConsented(bytes32 proposal, address by);
+    /// @notice Thrown when no dispute stands: the last stood until `until` of running time, zero if there was none.
     error NotDisputed(bytes32 pledge, uint256 until);
     /// @notice Thrown when `by`'s side of the pledge has had its dispute.
     error DisputeSpent(bytes32 pledge, address by);
@@ -103,8 +110,8 @@ interface IWorkouts {
     /// @notice Calls in the whole debt, later than the remediation lasts. For the lender.
     function enforce(bytes32 pledge) external;
 
-    /// @notice Adds what enforcement cost the lender to the debt, at most the signed cap in all; `evidence` is the hash of the
-    /// bills. For the lender, from delinquency on.
+    /// @notice Adds what enforcement cost the lender, `amount` fen, to the debt, at most the signed cap in all; `evidence` is
+    /// the hash of the bills. For the lender, from delinquency on.
     function chargeCosts(bytes32 pledge, uint256 amount, bytes32 evidence) external;
 
     /// @notice Says that the lender no longer counts on the debt. It keeps claim and lien. For the lender.
@@ -144,8 +151,8 @@ interface IWorkouts {
     /// @return reasons One bit for each thing that is amiss: the bits of `Reason` in their order, the first is the lowest.
     function good(bytes32 pledge) external view returns (bool isGood, uint256 reasons);
 
-    /// @return disburseBy Last second for disbursement, as pauses have moved it.
-    /// @return graceUntil Last second of the grace, as pauses have moved it; zero without arrears.
+    /// @return disburseBy Last second for disbursement, UTC, as pauses have moved it.
+    /// @return graceUntil Last second of the grace, UTC, as pauses have moved it; zero without arrears.
     /// @return remediationUntil Last second of the remediation in running time; zero outside of it.
     /// @return releasableFrom First second, in running time, at which the holder may release; zero before the debt is repaid.
     function deadlinesOf(bytes32 pledge)
@@ -159,6 +166,6 @@ interface IWorkouts {
     /// @return The running time until which a dispute stands; zero if there never was one.
     function disputedUntil(bytes32 pledge) external view returns (uint64);
 
-    /// @return What the lender has charged of enforcement costs, paid or not.
+    /// @return What the lender has charged of enforcement costs, paid or not, in fen.
     function costsCharged(bytes32 pledge) external view returns (uint256);
 }

@@ -6,10 +6,12 @@ type Period is uint32;
 
 using {periodEquals as ==, periodAfter as >} for Period global;
 
+/// @return Whether `a` and `b` are the same month.
 function periodEquals(Period a, Period b) pure returns (bool) {
     return Period.unwrap(a) == Period.unwrap(b);
 }
 
+/// @return Whether `a` is a later month than `b`.
 function periodAfter(Period a, Period b) pure returns (bool) {
     return Period.unwrap(a) > Period.unwrap(b);
 }

@@ -7,30 +7,33 @@ pragma solidity 0.8.30;
 /// it is. A proof is the concatenation of 48-byte steps (sibling hash 32 ‖ sibling sum 16) from the bottom up, without a step
 /// where the node is promoted; which side a sibling stands on follows from the leaf's index and the number of leaves.
 library MerkleSum {
+    /// @dev Bytes of one step of a proof.
     uint256 internal constant STEP = 48;
 
     /// @notice Thrown when the leaf's index is not below the number of leaves.
     error IndexOutsideRegister(uint256 index, uint256 count);
     /// @notice Thrown when neighbours are none, or reach beyond the register.
     error RunOutsideRegister(uint256 first, uint256 length, uint256 count);
-    /// @notice Thrown when a proof is longer or shorter than the position of its leaf demands.
+    /// @notice Thrown when a proof has more or fewer bytes than the position of its leaf demands.
     error ProofLength(uint256 given, uint256 expected);
     /// @notice Thrown when the weights and sums that make a root do not fit in 128 bits, and so no node's sum that has them all.
     error SumOverflow(uint256 sum);
     /// @notice Thrown when a proof leads to another root than the register's.
     error ProofRefused(bytes32 computed, bytes32 root);
 
+    /// @return The leaf of a holder: keccak256(0x00 ‖ account ‖ weight). The weight is in the unit of the register's feed.
     function hashLeaf(address account, uint128 weight) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(bytes1(0x00), account, weight));
     }
 
+    /// @return The node above two others: keccak256(0x01 ‖ left ‖ leftSum ‖ right ‖ rightSum).
     function hashNode(bytes32 left, uint128 leftSum, bytes32 right, uint128 rightSum) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(bytes1(0x01), left, leftSum, right, rightSum));
     }
 
     /// @notice Checks that (account, weight) is leaf `index` of the register `root` of `count` leaves.
-    /// @return before The sum of the weights of all leaves to the left.
-    /// @return total The sum of all weights.
+    /// @return before The sum of the weights of all leaves to the left, exactly, in the unit of the weights.
+    /// @return total The sum of all weights, likewise.
     function verify(bytes32 root, uint256 count, uint256 index, address account, uint128 weight, bytes calldata proof)
         internal
         pure
@@ -84,8 +87,8 @@ library MerkleSum {
     /// @notice Checks that leaves beside each other, from leaf `first` on, are in the register `root` of `count` leaves.
     /// @param row Hash and weight of each leaf in turns, after a free place for a node and before another; it is used up.
     /// @param proof The nodes beside the leaves, level by level from the bottom up, the left one before the right one.
-    /// @return before The sum of the weights of all leaves to the left of the first.
-    /// @return total The sum of all weights.
+    /// @return before The sum of the weights of all leaves to the left of the first, exactly, in the unit of the weights.
+    /// @return total The sum of all weights, likewise.
     function verifyRun(bytes32 root, uint256 count, uint256 first, uint256[] memory row, bytes calldata proof)
         internal
         pure

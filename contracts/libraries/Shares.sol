@@ -13,6 +13,7 @@ library Shares {
     error SliceOutsideTotal(uint256 before, uint256 weight, uint256 total);
 
     /// @notice What an open slice is owed: floor(income * weight / total). Never falls as income grows.
+    /// @return In the unit of `income`, which is fen, rounded down.
     function entitledOpenDown(uint256 income, uint256 weight, uint256 total) internal pure returns (uint256) {
         require(total != 0 && weight <= total, SliceOutsideTotal(0, weight, total));
         return Math.mulDiv(income, weight, total);
@@ -20,6 +21,7 @@ library Shares {
 
     /// @notice What a closed slice is owed: floor(income * (before + weight) / total) - floor(income * before / total).
     /// Never less than the open figure of the same income.
+    /// @return In the unit of `income`, which is fen. Both terms are rounded down: it may be one more than the open figure.
     function entitledClosed(uint256 income, uint256 before, uint256 weight, uint256 total)
         internal
         pure

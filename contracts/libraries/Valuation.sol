@@ -6,7 +6,7 @@ pragma solidity 0.8.30;
 library Valuation {
     uint256 private constant BPS = 10_000;
 
-    /// @return The figure less twice its uncertainty, exactly, never below zero (SPEC O30).
+    /// @return The figure less twice its uncertainty, exactly, never below zero, in their unit (SPEC O30).
     function lendableDown(int128 value, uint128 uncertainty) internal pure returns (uint128) {
         if (value <= 0) return 0;
         uint256 doubt = 2 * uint256(uncertainty);
@@ -15,7 +15,8 @@ library Valuation {
         return figure > doubt ? uint128(figure - doubt) : 0;
     }
 
-    /// @return What a figure counts for: the lower one of two while disputed, its share when it is stale or out of date.
+    /// @return What a figure counts for, in fen: the lower one of two while disputed, its share (`staleBps`, in basis
+    /// points), rounded down, when it is stale or out of date.
     function countsDown(uint256 value, uint256 previous, bool isDisputed, bool isStale, uint256 staleBps)
         internal
         pure
@@ -25,7 +26,7 @@ library Valuation {
         return isStale ? counts * staleBps / BPS : counts;
     }
 
-    /// @return Whether `debt` is above what may be lent on `value`.
+    /// @return Whether `debt` is above what may be lent on `value`, `maximumLtvBps` basis points of it; exactly, both in fen.
     function isShort(uint256 value, uint256 maximumLtvBps, uint256 debt) internal pure returns (bool) {
         return debt * BPS > value * maximumLtvBps;
     }
