@@ -1,4 +1,5 @@
-"""Nothing of the contracts goes untested: every function is used and every error is expected somewhere here."""
+"""Nothing of the contracts goes untested or unexplained: every function is used and every error is expected somewhere
+here, and whatever an interface or a library declares has NatSpec that says what it is."""
 
 import re
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ledger_service.chain.artefacts import CONTRACTS, load_artefact
+from ledger_service.chain.compiler import sources
 
 TESTS = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("*.py") if path != Path(__file__))
 
@@ -37,6 +39,32 @@ INHERITED = {
 }
 """Events of OpenZeppelin."""
 
+DECLARATION = re.compile(
+    r"((?:^ *///.*\n)*)^ *(enum|error|event|function|struct) (\w+)([^;{]*)[;{](?=([^}]*))", re.MULTILINE
+)
+"""NatSpec, kind, name and head of a declaration, and what follows it up to the next brace: the members of a struct."""
+
+TELLS = {
+    "enum": "@notice ",
+    "error": "@notice Thrown ",
+    "event": "@notice Emitted ",
+    "function": "@(notice|return|dev) ",
+    "struct": "@(notice|param) ",
+}
+"""What the NatSpec of each kind has to say."""
+
+DECLARED = {
+    f"{kind} {path.stem}.{name}": (natspec, kind, head, members)
+    for path in sources()
+    for natspec, kind, name, head, members in DECLARATION.findall(path.read_text("utf-8"))
+    # A contract's own functions inherit theirs, and what is private explains itself.
+    if kind == "error" or path.parent.name in ("interfaces", "libraries")
+}
+
+
+def of_kind(*kinds):
+    return sorted(name for name, (_, kind, _, _) in DECLARED.items() if kind in kinds)
+
 
 def declared(kind):
     """Names of what our contracts have; Authority is OpenZeppelin's as it is."""
@@ -65,3 +93,22 @@ def test_a_test_expects_the_event(event):
 def test_what_is_called_unreachable_is_declared_and_not_expected():
     assert set(UNREACHABLE) <= set(declared("error"))
     assert not [error for error in UNREACHABLE if re.search(rf'refused\(\s*"{error}"', TESTS)]
+
+
+@pytest.mark.parametrize("name", of_kind(*TELLS))
+def test_natspec_says_what_it_is(name):
+    natspec, kind, _, _ = DECLARED[name]
+    assert re.search(TELLS[kind], natspec)
+
+
+@pytest.mark.parametrize("name", of_kind("struct"))
+def test_natspec_says_what_every_member_is(name):
+    natspec, _, _, members = DECLARED[name]
+    assert re.findall(r"@param (\w+)", natspec) == re.findall(r"(\w+);", members)
+
+
+@pytest.mark.parametrize("name", [name for name in of_kind("function") if " returns (" in DECLARED[name][2]])
+def test_natspec_says_what_is_returned(name):
+    natspec, _, head, _ = DECLARED[name]
+    returned = re.search(r" returns \(([^)]*)\)", " ".join(head.split())).group(1)
+    assert len(re.findall("@return ", natspec)) == len(returned.split(","))
