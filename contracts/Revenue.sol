@@ -28,6 +28,8 @@ contract Revenue is IRevenue, Governed {
     uint256 private constant MAXIMUM_PARENTS = 16;
     /// @dev How long before it takes effect a version is published at most.
     uint256 private constant MAXIMUM_NOTICE = 366 days;
+    /// @dev How many months a month's own register is waited for.
+    uint32 private constant MONTHS_AWAITED = 12;
 
     /// @dev A leg's slice of its version, all that a claim needs of it in one slot.
     struct LegShare {
@@ -272,6 +274,18 @@ contract Revenue is IRevenue, Governed {
 
     /// @inheritdoc IRevenue
     function openRegister(bytes32 agreement, uint8 leg, bytes32 round) external {
+        _open(agreement, leg, Period.wrap(0), round);
+    }
+
+    /// @inheritdoc IRevenue
+    function openMissingRegister(bytes32 agreement, uint8 leg, Period period, bytes32 round) external restricted {
+        Period until = Period.wrap(Period.unwrap(period) + MONTHS_AWAITED);
+        require(Months.containing(block.timestamp) > until, RegisterAwaited(period, until));
+        _open(agreement, leg, period, round);
+    }
+
+    /// @param period Month of the register; zero is the one in which the round ended.
+    function _open(bytes32 agreement, uint8 leg, Period period, bytes32 round) private {
         _requireKind(_legs[agreement][_known(agreement).versions][leg].kind, LegKind.Register);
         LegSource storage source = _sources[agreement][leg];
         IMonitoringOracle.Round memory measured = oracle.finalRound(round);
@@ -283,7 +297,7 @@ contract Revenue is IRevenue, Governed {
             measured.value > 0 && measured.shareCount != 0, RegisterEmpty(round, measured.value, measured.shareCount)
         );
 
-        Period period = Months.containing(measured.periodEnd - 1);
+        if (Period.unwrap(period) == 0) period = Months.containing(measured.periodEnd - 1);
         Register storage register = _registers[agreement][leg][period];
         if (register.round == round) return;
         require(register.round == 0, RegisterOpenAlready(agreement, leg, period, register.round));

@@ -45,6 +45,7 @@ ROLE_TABLE: tuple[tuple[str, str, Role], ...] = (
     ("Revenue", "publishTiers", "committee"),
     ("Revenue", "receiveIncome", "treasurer"),
     ("Revenue", "closePeriod", "treasurer"),
+    ("Revenue", "openMissingRegister", "committee"),
     ("Pledges", "pause", "guardian"),
     ("Pledges", "resume", "committee"),
     ("CarbonCredits", "registerProject", "committee"),

@@ -10,7 +10,7 @@ from ledger_service.chain.compiler import standard_input
 
 LIMIT = 24_576
 """Bytes of code that a contract may have (EIP-170)."""
-ROOM = 1_024
+ROOM = 768
 
 
 @pytest.fixture(scope="module")

@@ -536,6 +536,68 @@ def test_closing_fails_twice(county):
         county.close(TECH_ENCLAVE, DECEMBER)
 
 
+@pytest.fixture
+def processed_nothing(county, open_register, holders):
+    """Tea was delivered in December and nothing processed, and ¥100.00 came in."""
+    open_register(ONE_PRODUCT, SUPPLIERS_LEG, county.weigh(holders, DECEMBER))
+    county.receive(ONE_PRODUCT, DECEMBER, 10_000)
+    return county.weigh(None, DECEMBER, feed=PROCESSED)
+
+
+def test_a_month_that_got_no_register_in_a_year_is_given_another_one(
+    processed_nothing, county, revenue, clock, committee, holders, open_register
+):
+    """Else the share of its holders would stay in the contract for ever."""
+    with refused("RegisterEmpty", round=processed_nothing, value=0, count=0):
+        open_register(ONE_PRODUCT, PROCESSORS_LEG, processed_nothing)
+    with refused("RegisterMissing", agreement=ONE_PRODUCT, leg=PROCESSORS_LEG, period=DECEMBER):
+        county.close(ONE_PRODUCT, DECEMBER)
+    january = county.weigh(holders, JANUARY, feed=PROCESSED)
+    clock.stand_at(first_second(DECEMBER + 13))
+    line = (ONE_PRODUCT, PROCESSORS_LEG, DECEMBER)
+    opened = revenue.openMissingRegister(*line, january, {"from": committee})
+    announced(
+        opened,
+        "RegisterOpened",
+        agreement=ONE_PRODUCT,
+        leg=PROCESSORS_LEG,
+        period=DECEMBER,
+        round=january,
+        root=holders.root,
+        total=holders.total,
+        count=holders.count,
+        by=committee,
+    )
+    county.close(ONE_PRODUCT, DECEMBER)
+    claimed = sum(county.claim(Line(ONE_PRODUCT, 1, DECEMBER, PROCESSORS_LEG), holders, i).return_value for i in (0, 1))
+    assert claimed == revenue.lineIncome(Line(ONE_PRODUCT, 1, DECEMBER, PROCESSORS_LEG)) == 3_000
+    # January has its own still to come, and what is open stays as it is.
+    assert revenue.registerOf(ONE_PRODUCT, PROCESSORS_LEG, JANUARY)["count"] == 0
+    other = county.weigh(Holders([(PERSON, 5)]), FEBRUARY, feed=PROCESSED)
+    with refused("RegisterOpenAlready", agreement=line[0], leg=line[1], period=line[2], round=january):
+        revenue.openMissingRegister(*line, other, {"from": committee})
+
+
+def test_a_register_that_may_still_come_is_waited_for(
+    processed_nothing, county, revenue, clock, committee, holders, treasurer
+):
+    line = (ONE_PRODUCT, PROCESSORS_LEG, DECEMBER)
+    january, tea = county.weigh(holders, JANUARY, feed=PROCESSED), county.weigh(holders, JANUARY)
+    clock.stand_at(first_second(DECEMBER + 13) - 2)
+    with refused("RegisterAwaited", period=DECEMBER, until=DECEMBER + 12):
+        revenue.openMissingRegister(*line, january, {"from": committee})
+    clock.stand_at(first_second(DECEMBER + 13))
+    with refused("AccessManagedUnauthorized", caller=treasurer):
+        revenue.openMissingRegister(*line, january, {"from": treasurer})
+    with refused("RoundOfOtherSubject", feed=DELIVERED, subject=TEA):
+        revenue.openMissingRegister(*line, tea, {"from": committee})
+    with refused("RegisterEmpty", round=processed_nothing, value=0, count=0):
+        revenue.openMissingRegister(*line, processed_nothing, {"from": committee})
+    with refused("WrongLegKind", given=ACCOUNT, expected=REGISTER):
+        revenue.openMissingRegister(ONE_PRODUCT, 0, DECEMBER, january, {"from": committee})
+    revenue.openMissingRegister(*line, january, {"from": committee})
+
+
 def test_a_leg_that_has_no_share_any_more_needs_no_register_to_close(publish, county, revenue, open_register, holders):
     """A leg cannot be dropped, so its share becomes nothing when what it was measured by comes to an end."""
     legs = [
