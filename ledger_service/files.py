@@ -39,10 +39,11 @@ def only_one(folder: Path) -> Iterator[None]:
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Writes a file, text as UTF-8, that is there whole or not at all, also after a power cut."""
+    encoded = content.encode("utf-8") if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     with partial.open("wb") as file:
-        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+        file.write(encoded)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)

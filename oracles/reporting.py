@@ -113,10 +113,14 @@ def read_settings(path: Path) -> ReporterSettings:
 
     def text(name: str, *, of: Mapping[str, Any] = given, needed: bool = True) -> str | None:
         value = of.get(name)
-        if value is None and not needed:
+        if value is None:
+            if needed:
+                raise InvalidParameters(str(path), f"缺少设置 {name}", f"setting {name} is missing")
             return None
         if not isinstance(value, str) or not value:
-            raise InvalidParameters(str(path), f"设置 {name} 应是文字", f"setting {name} must be text")
+            raise InvalidParameters(
+                str(path), f"设置 {name} 应是文字，不是 {value!r}", f"setting {name} must be text, not {value!r}"
+            )
         return value
 
     def place(name: str, *, of: Mapping[str, Any] = given, needed: bool = True) -> Path | None:

@@ -58,7 +58,7 @@ def main() -> None:
     url = getattr(web3.provider, "endpoint_uri", "…")
     if rpc.is_child():
         print(
-            f"此链随 Brownie 结束；要保留它,请先在 {url} 启动 anvil,再部署 · "
+            f"此链随 Brownie 结束；要保留它，请先在 {url} 启动 anvil，再部署 · "
             f"this chain ends with Brownie; to keep one, start anvil at {url} first and deploy again"
         )
     else:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
-from eth_utils.address import is_address, to_checksum_address
+from eth_utils.address import is_address
 from eth_utils.conversions import to_bytes
 
 from oracles.errors import (
@@ -337,9 +337,9 @@ def read_accounts(accounts: Iterable[str]) -> tuple[bytes, ...]:
         if not is_address(account):
             raise InvalidRequest(f"不是账户地址：{account}", f"not an account address: {account}")
     parsed = tuple(to_bytes(hexstr=account) for account in listed)
-    if repeated := [account for account, count in Counter(parsed).items() if count > 1]:
-        twice = to_checksum_address(repeated[0])
-        raise InvalidRequest(f"账户 {twice} 重复", f"account {twice} is given twice")
+    counts = Counter(parsed)
+    if repeated := [account for account, known in zip(listed, parsed, strict=True) if counts[known] > 1]:
+        raise InvalidRequest(f"账户 {repeated[0]} 重复", f"account {repeated[0]} is given twice")
     return parsed
 
 

@@ -53,8 +53,8 @@ def finding(flag: Flag) -> Finding:
     [
         ("refuse = [", "not TOML"),
         ('refuse = ["bad-weather"]', "no flag bad-weather"),
-        ("cloud_share = 1.5", "between 0 and 1"),
-        ("least_usable_share = true", "between 0 and 1"),
+        ("cloud_share = 1.5", "between 0 and 1, not 1.5"),
+        ("least_usable_share = true", "between 0 and 1, not True"),
         ("forgive = 1", "unknown setting forgive"),
     ],
 )

@@ -118,7 +118,7 @@ def test_leakage_is_subtracted_to_the_kilogram_and_nothing_remains_below_one(per
     exhausted = period(leakage_kg=credited)
     assert exhausted.credited_kg == 0
     assert "leakage" in str(exhausted.refusal)
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(InvalidRequest, match="negative: -1 kg"):
         period(leakage_kg=-1)
 
 

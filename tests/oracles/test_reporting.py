@@ -143,7 +143,7 @@ def run_command(*arguments: object) -> Ran:
         ('keystore = "operator-1.json"\n', "", "either keystore"),
         ('kind = "carbon"', 'kind = "magic"', "no computation magic"),
         ('state = "operator-1-state"', "state = 3", "state must be text"),
-        ("[[rounds]]", "[[rounds]]\nvalid_days = 0", "valid_days"),
+        ("[[rounds]]", "[[rounds]]\nvalid_days = 0", "valid_days must be 1 to 3,660, not 0"),
         ("[[rounds]]", "[[rounds", "not TOML"),
     ],
 )

@@ -63,21 +63,23 @@ def sense(csv_file: Callable[[str, str], Path]) -> Sense:
 
 
 @pytest.mark.parametrize(
-    ("other", "kind"),
+    ("other", "kind", "words"),
     [
-        ({"period_end": START}, InvalidMonitoring),
-        ({"readings": None}, InvalidRequest),
-        ({"frames": "x"}, InvalidRequest),
-        ({"readings": None, "frames": "x"}, InvalidRequest),
-        ({"scale": 0}, InvalidRequest),
-        ({"fill": -1}, InvalidRequest),
-        ({"limits": "least = 1"}, InvalidParameters),
-        ({"readings": table(values(1))}, TooFewPlots),
-        ({"period_start": START + 3 * 86_400, "period_end": START + 4 * 86_400}, NothingMeasured),
+        ({"period_end": START}, InvalidMonitoring, f"{START} to {START}"),
+        ({"readings": None}, InvalidRequest, "either readings"),
+        ({"frames": "x"}, InvalidRequest, "either readings"),
+        ({"readings": None, "frames": "x"}, InvalidRequest, "either readings"),
+        ({"scale": 0}, InvalidRequest, "at least 1, not 0"),
+        ({"fill": -1}, InvalidRequest, "negative: -1"),
+        ({"limits": "least = 1"}, InvalidParameters, "limits"),
+        ({"readings": table(values(1))}, TooFewPlots, "1 plot"),
+        ({"period_start": START + 3 * 86_400, "period_end": START + 4 * 86_400}, NothingMeasured, "no reading"),
     ],
 )
-def test_what_cannot_be_a_figure_is_refused(sense: Sense, other: dict[str, object], kind: type[Exception]) -> None:
-    with pytest.raises(kind):
+def test_what_cannot_be_a_figure_is_refused(
+    sense: Sense, other: dict[str, object], kind: type[Exception], words: str
+) -> None:
+    with pytest.raises(kind, match=words):
         sense(**other)
 
 
