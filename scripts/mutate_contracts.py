@@ -92,6 +92,9 @@ RULES: dict[str, Rule] = {
         ("contracts/Revenue.sol",),
         ("revenue_claims", "revenue", "nested", "tiered", "funds", "pledge_loans"),
         (
+            "_announce",
+            "openMissingRegister",
+            "_open",
             "_receive",
             "_addIncome",
             "closePeriod",
