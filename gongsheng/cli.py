@@ -42,7 +42,7 @@ def demo(
         "var/demo"
     ),
 ) -> None:
-    """从样地到银行流水号，一次走完并对账 · The whole path, from plots to a reconciled bank statement."""
+    """从样地到银行流水，一次走完并对账 · The whole path, from plots to a reconciled bank statement."""
     console = Console()
     outcome = demonstration.run_demo(
         folder, console=console, inventory=inventory, first_year=first_year, last_year=last_year
