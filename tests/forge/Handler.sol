@@ -463,6 +463,13 @@ contract Handler is World {
         try revenue.claim(line, leaf, Tree.proof(register, index)) {
             violations.push("I17: a share was paid to somebody else");
         } catch {}
+        // The same in a run with everybody else.
+        register.accounts[index] = leaf.account;
+        IRevenue.Run[] memory runs = new IRevenue.Run[](1);
+        runs[0] = _run(register, 0, register.accounts.length);
+        try revenue.claimMany(line, runs) {
+            violations.push("I17: a share was paid to somebody else in a run");
+        } catch {}
     }
 
     /// @dev Two legs and two months at once; what is owed nothing is passed over.
