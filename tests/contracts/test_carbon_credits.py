@@ -157,6 +157,15 @@ def test_issuing_fails_for_a_round_of_another_subject(county, holders, issue):
     round_ = county.weigh(holders, DECEMBER)
     with refused("RoundOfOtherSubject", feed=DELIVERED, subject=TEA):
         issue(PROJECT, round_)
+    times = (first_second(DECEMBER), first_second(JANUARY))
+    forest = county.report(DELIVERED, FOREST, *times, holders=holders)
+    county.submit(forest, person("weighbridge"))
+    tea = county.report(CARBON, TEA, *times, holders=holders)
+    county.submit(county.report(REMOTE, TEA, *times, value=holders.total), person("remote-sensing"))
+    county.submit(tea, person("sensors"), person("second-sensors"), person("verifier"))
+    for report in (forest, tea):
+        with refused("RoundOfOtherSubject", feed=report.feed, subject=report.subject):
+            issue(PROJECT, county.finalise(report))
 
 
 @pytest.mark.parametrize("value", [-1, 0, 1_007], ids=["a decrease", "no change", "an increase without holders"])
