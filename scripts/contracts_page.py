@@ -9,7 +9,10 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +22,7 @@ from scripts.slither import Triage
 
 PAGE: Final = ROOT / "contracts" / "README.md"
 SNAPSHOT: Final = ROOT / "tests" / "gas-snapshot.json"
+TARGETS: Final = ROOT / "scripts" / "gas-targets.toml"
 
 
 class MarkerMissing(Exception):
@@ -42,10 +46,33 @@ def roles() -> str:
     return table(("合约 · contract", "函数 · function", "角色 · role", "延迟 · delay"), rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What an operation should cost at most, in gas, and what others spend."""
+
+    target: int
+    peer: str
+
+
+@cache
+def goals() -> Mapping[str, Goal]:
+    """By operation."""
+    return {operation: Goal(**goal) for operation, goal in tomllib.loads(TARGETS.read_text("utf-8")).items()}
+
+
 def gas() -> str:
-    """The committed snapshot."""
+    """The committed snapshot, beside what was aimed at and what others spend."""
     snapshot: dict[str, int] = json.loads(SNAPSHOT.read_text("utf-8"))
-    return table(("操作 · operation", "gas"), ((operation, f"{used:,}") for operation, used in snapshot.items()))
+    header = ("操作 · operation", "gas", "目标 · target", "达标 · holds", "同类 · peers")
+    return table(header, (_beside_its_goal(operation, used) for operation, used in snapshot.items()))
+
+
+def _beside_its_goal(operation: str, used: int) -> Sequence[str]:
+    goal = goals().get(operation)
+    if goal is None:
+        return (operation, f"{used:,}", "–", "–", "–")
+    holds = "是 · yes" if used <= goal.target else "**否 · no**"
+    return (operation, f"{used:,}", f"≤ {goal.target:,}", holds, goal.peer)
 
 
 def slither() -> str:

@@ -9,7 +9,7 @@ import pytest
 from ledger_service.chain.artefacts import CONTRACTS
 from ledger_service.chain.deployment import ROLE_TABLE
 from scripts import contracts_page
-from scripts.contracts_page import PAGE, SNAPSHOT, MarkerMissing, rendered, table
+from scripts.contracts_page import PAGE, SNAPSHOT, MarkerMissing, goals, rendered, table
 
 TEXT = PAGE.read_text("utf-8")
 
@@ -27,6 +27,19 @@ def test_the_page_lists_every_role_and_no_other() -> None:
 def test_the_page_shows_the_gas_of_the_snapshot() -> None:
     for operation, used in json.loads(SNAPSHOT.read_text("utf-8")).items():
         assert f"| {operation} | {used:,} |" in TEXT
+
+
+def test_the_page_says_which_targets_are_missed() -> None:
+    told = re.findall(r"^\| ([^|]+) \| ([\d,]+) \| ≤ ([\d,]+) \| (\S+) · ", TEXT, re.MULTILINE)
+    assert [operation for operation, *_ in told] == [
+        each for each in json.loads(SNAPSHOT.read_text("utf-8")) if each in goals()
+    ]
+    for _, used, target, holds in told:
+        assert (holds == "是") == (int(used.replace(",", "")) <= int(target.replace(",", "")))
+
+
+def test_every_goal_is_of_an_operation_that_is_measured() -> None:
+    assert goals().keys() <= json.loads(SNAPSHOT.read_text("utf-8")).keys()
 
 
 def test_the_page_names_every_contract_in_the_diagram_and_in_the_table() -> None:
