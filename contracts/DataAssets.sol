@@ -271,9 +271,9 @@ contract DataAssets is IDataAssets, PauseClock {
             _requireUndisputed(pledge, appraisal.number);
         }
 
-        // The first figure has none before it. One that falls during a dispute does not lift the lower one, which counts.
+        // The first figure has none before it. One that falls during a dispute leaves what stood before the disputed one.
         if (appraisal.number == 0) appraisal.previous = lendable;
-        else if (!isDisputed || old < appraisal.previous) appraisal.previous = old;
+        else if (!isDisputed) appraisal.previous = old;
         appraisal.value = lendable;
         appraisal.validUntil = runningTime() + (measured.validUntil - uint64(block.timestamp));
         appraisal.number += 1;

@@ -85,7 +85,7 @@ interface IDataAssets {
     }
 
     /// @param value What may be lent on: the figure less twice its uncertainty, or what the oracle bounds it by, in fen.
-    /// @param previous The value before it, in fen; while disputed the lower of the two counts.
+    /// @param previous The value before it, or before the disputed one, in fen; while disputed the lower of the two counts.
     /// @param validUntil Until when the figure is no longer fresh, in running time.
     /// @param disputedUntil When the last dispute ends, in running time; zero when there was none.
     /// @param number Count of the pledge's appraisals.

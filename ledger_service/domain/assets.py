@@ -84,8 +84,8 @@ class Appraisal:
         return running_time < self.disputed_until
 
     def followed_by(self, lendable: int, valid_until: int, running_time: int) -> "Appraisal":
-        """What the next figure makes of it: during a dispute, a fall does not lift the lower one."""
-        previous = min(self.previous, self.value) if self.is_disputed(running_time) else self.value
+        """What the next figure makes of it: during a dispute, what stood before the disputed one stays."""
+        previous = self.previous if self.is_disputed(running_time) else self.value
         return Appraisal(lendable, previous, valid_until, self.disputed_until)
 
 

@@ -1239,6 +1239,13 @@ def test_a_fall_during_a_dispute_does_not_lift_what_counts(exchange, assets, cov
     assert exchange.status()["value"] == 80_000
 
 
+def test_of_many_figures_the_last_two_count(exchange, assets, covenant, bank):
+    exchange.appraise(200_000)
+    exchange.appraise(300_000)
+    assets.dispute(CERTIFICATE, REASON, {"from": bank})
+    assert exchange.status()["value"] == 200_000
+
+
 def test_the_lender_ends_its_dispute(exchange, assets, covenant, bank):
     exchange.appraise(200_000)
     assets.dispute(CERTIFICATE, REASON, {"from": bank})
