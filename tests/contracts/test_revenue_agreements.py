@@ -190,6 +190,13 @@ def test_a_later_version_does_not_come_into_force_before_an_earlier_one(publish,
     publish(TECH_ENCLAVE, legs, announced_for + 1)
 
 
+def test_two_versions_do_not_come_into_force_in_one_second(publish, clock, laboratory, city):
+    legs, now = [Leg(ACCOUNT, 5_000, laboratory), Leg(ACCOUNT, 5_000, city)], clock.now()
+    assert publish(TECH_ENCLAVE, legs, now).timestamp == now
+    with refused("EffectiveOutOfRange", effectiveFrom=now, earliest=now + 1, latest=now + 366 * DAY):
+        publish(TECH_ENCLAVE, legs, now)
+
+
 def test_no_version_is_announced_more_than_a_year_ahead(publish, revenue, clock, laboratory, city):
     """Later ones take effect later still: after a date in milliseconds none could ever follow."""
     legs, latest = [Leg(ACCOUNT, 5_000, laboratory), Leg(ACCOUNT, 5_000, city)], clock.now() + 366 * DAY
