@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,6 +55,7 @@ from ledger_service.chain.events import RedemptionRequested, Reported
 from ledger_service.chain.lines import line_tuple
 from ledger_service.chain.typed_data import ALL, RedemptionOrder, sign_order
 from ledger_service.domain.agreements import Line, Pot
+from ledger_service.domain.bilingual import Words
 from ledger_service.domain.identifiers import Address, bytes32_of, text_of
 from ledger_service.domain.units import Bps, Fen, Kg, SquareMetres, period_of
 from ledger_service.facts import certificates, emitted
@@ -586,10 +587,7 @@ def ask_as_bank(stage: Stage, holder: LocalAccount, line: Line) -> None:
     answer = encumbrance(stage.chain, Address(holder.address), line.pot.agreement, line.leg, line.pot.period)
     stage.tell(str(answer.answer))
     if answer.liens:
-        table = Table(*(str(column) for column in LIEN_HEADER))
-        for row in answer.rows:
-            table.add_row(*row)
-        stage.console.print(table)
+        stage.console.print(whole_table(LIEN_HEADER, answer.rows))
 
 
 def ask_as_auditor(stage: Stage, monitoring: Monitoring) -> None:
@@ -622,13 +620,20 @@ def show_reconciliation(stage: Stage) -> bool:
     """
     sync(stage.chain, stage.books)
     result = reconcile(stage.chain, stage.books, read_statement(stage.statement), stage.registers)
-    table = Table(*(str(column) for column in HEADER))
-    for cells in result.summary:
-        table.add_row(*cells)
-    stage.console.print(table)
+    stage.console.print(whole_table(HEADER, result.summary))
     for row in result.differences:
         stage.console.print(f"[red]{' | '.join(row.cells)}[/red]", highlight=False)
     return not result.differs
+
+
+def whole_table(header: Iterable[Words], rows: Iterable[Sequence[str]]) -> Table:
+    """A table whose figures go on in the next line where a window is narrow, and are never cut."""
+    table = Table()
+    for column in header:
+        table.add_column(str(column), overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 @contextmanager

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 import signal
 from decimal import Decimal
 from pathlib import Path
 
+from rich.console import Console
+
+from gongsheng.demo import whole_table
+from ledger_service.domain.units import tonnes_text
+from ledger_service.reports.reconciliation import HEADER
 from tests.end_to_end.conftest import Run, anvils_of, eventually
 from tests.inventory import INVENTORY, needs_inventory
 from tests.oracles.test_fia import TABLES
@@ -26,6 +32,16 @@ def _tonnes(serials: Path) -> list[Decimal]:
 
 def _paid(output: str) -> list[str]:
     return re.findall(r"¥[0-9,]+\.[0-9]{2}", output)
+
+
+def test_no_figure_is_cut_in_a_narrow_window() -> None:
+    """A figure that ends in "…" is no figure."""
+    figure = tonnes_text(1_020_645_123)
+    console = Console(width=60, file=io.StringIO(), record=True)
+    console.print(whole_table(HEADER, [[figure] * len(HEADER)]))
+    shown = console.export_text()
+    assert "…" not in shown
+    assert sum(map(str.isdigit, shown)) == len(HEADER) * sum(map(str.isdigit, figure))
 
 
 def test_demo_refuses_an_inventory_that_is_not_there_and_leaves_the_last_run_alone(
